@@ -1,0 +1,125 @@
+"""The values that cross midrank's seams: messages, searches, candidates, rankings, verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+
+class Outcome(StrEnum):
+    """What happened to a search; the same words in headers, spans and metrics."""
+
+    RERANKED = "reranked"
+    PARTIAL = "partial"
+    CACHED = "cached"
+    PASSED = "passed"
+    FALLBACK = "fallback"
+
+
+class Reason(StrEnum):
+    """Why an outcome is not `reranked`: a closed list, each word a metric label."""
+
+    # passed: nothing went wrong, there was nothing to do
+    MODE_OFF = "mode_off"  # the policy or the caller switched reranking off
+    SHADOW = "shadow"  # ranked off the request path; the store's order was answered
+    NO_QUERY_TEXT = "no_query_text"  # no rung of the ladder knew the query's text
+    BAD_QUERY_HEADER = "bad_query_header"  # a text was sent, but not as percent-encoded UTF-8
+    UNSUPPORTED_SEARCH = "unsupported_search"  # grouping, MMR, sorting, ...: the order is the search's point
+    BEYOND_WINDOW = "beyond_window"  # the page starts after the last candidate that is reranked
+    TOO_FEW = "too_few"  # fewer than two candidates: every order is the same
+    NO_TEXT = "no_text"  # no candidate has text to read
+    STORE_ERROR = "store_error"  # the store answered with an error of its own
+    UNDECODABLE_REQUEST = "undecodable_request"
+    TOO_LARGE = "too_large"  # request or answer above the size that midrank holds in memory
+    # partial and fallback: the store's order stands, wholly or from some row on
+    LATE = "late"
+    WARMING = "warming"
+    NO_BUDGET = "no_budget"
+    OVERLOADED = "overloaded"
+    SCORER_ERROR = "scorer_error"
+    BAD_SCORES = "bad_scores"
+    REFUSED = "refused"  # the store refused the widened request; the original was sent
+    UNDECODABLE_REPLY = "undecodable_reply"
+    INTERNAL_ERROR = "internal_error"
+
+
+class WireRequest(NamedTuple):
+    """One request as bytes. `target` is the raw path with its query string, still percent-encoded."""
+
+    method: str
+    target: str
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+class WireResponse(NamedTuple):
+    """One response as bytes; `body` carries no content coding."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One query inside a call.
+
+    `query` is the text found in the request itself, if any. `limit` and `offset` count rows of the store's
+    order: the page the app asked for. `supported` is False where the order is the search's own point (MMR,
+    grouping, sorting, ...); such a search is never touched.
+    """
+
+    limit: int
+    offset: int = 0
+    query: str | None = None
+    supported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One hit of the widened answer; `text` is None where nothing can be read, `score` is the store's."""
+
+    id: str
+    text: str | None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Which candidates the answer holds, in which order: distinct indices into the candidates.
+
+    `scores`, parallel to `order`, are written over the store's own when the policy says `scores: replace`;
+    higher is better and they never increase along the order. None keeps the store's scores.
+    """
+
+    order: tuple[int, ...]
+    scores: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the caller is told about one search, or about a call (the least good of its searches)."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    scored: int = 0
+    candidates: int = 0
+
+
+def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """Return the verdict of a call: its least good search, with the counts of all of them added up."""
+    rank = {outcome: place for place, outcome in enumerate(_BEST_FIRST)}
+    worst_one = max(verdicts, key=lambda verdict: rank[verdict.outcome])
+    return Verdict(
+        worst_one.outcome,
+        worst_one.reason,
+        sum(verdict.scored for verdict in verdicts),
+        sum(verdict.candidates for verdict in verdicts),
+    )
+
+
+_BEST_FIRST = (Outcome.RERANKED, Outcome.CACHED, Outcome.PARTIAL, Outcome.PASSED, Outcome.FALLBACK)

@@ -1,0 +1,68 @@
+"""The scorer seam: scores for one query over some texts, as many as were reached in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """One query and the texts to score, in store order. `deadline` is an event-loop time, in seconds."""
+
+    query: str
+    texts: tuple[str, ...]
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a scorer found out in time.
+
+    `values` is float32, shape (n,), higher is better; NaN marks a text that was not scored before the
+    deadline: partial results are normal, not an error. `scorer` names who scored. `cached` is True only when
+    no model ran for this job.
+    """
+
+    values: NDArray[np.float32]
+    scorer: str
+    cached: bool = False
+
+
+class Scorer(Protocol):
+    """Gives scores; may fail, may be late, may be partial."""
+
+    @property
+    def name(self) -> str:
+        """The name under which policy, spans and metrics know it."""
+        ...
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether a text's score is the same in whatever set of texts it is scored."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether one batch has been scored since the start."""
+        ...
+
+    async def start(self) -> None:
+        """Load, then score one batch; `ready` is True afterwards."""
+        ...
+
+    async def score(self, job: ScoreJob) -> Scores:
+        """Score what can be scored before the deadline, in the order of `job.texts`.
+
+        Raises:
+            Unscored: there will be no scores, and why.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop threads and free the model."""
+        ...
