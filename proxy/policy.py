@@ -1,0 +1,200 @@
+"""The policy: how to rank, as frozen values that have been checked.
+
+A policy is plain data. `policy_file` reads it from YAML; everything here can be built and compared in tests
+without a file. The first rule that matches a search's store and collection decides; without a matching rule
+the search passes.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Mode = Literal["on", "shadow", "off"]
+
+
+def _mode(value: object) -> object:
+    # YAML 1.1, which PyYAML speaks, reads a bare `on` as true and `off` as false.
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isdigit() and int(port) <= 65535):
+        raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001")
+    return value
+
+
+def _upstream(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("should be a URL like http://127.0.0.1:8000")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("should hold no credentials, query or fragment: the app's own headers are passed on")
+    return value.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(_Strict):
+    """Where the text of a collection's documents is."""
+
+    fields: tuple[str, ...] = Field((), description="Field paths, in order; empty: detect the usual ones.")
+    join: str = Field("\n", description="What stands between several fields.")
+
+
+class _Store(_Strict):
+    name: str = Field("", description="The store's name in rules and telemetry; its kind by default.")
+    listen: Address = Field(description="HOST:PORT to listen on; the app connects here.")
+    upstream: UpstreamUrl = Field(description="The store's own URL.")
+    timeout_s: float = Field(300, gt=0, le=86400, description="Longest silence of the store, in seconds.")
+    text: dict[str, Text] = Field(
+        default_factory=dict, description="Text fields by collection glob; the first match counts."
+    )
+
+
+class ChromaStore(_Store):
+    """A Chroma server, HTTP API v2."""
+
+    kind: Literal["chroma"]
+
+
+class QdrantStore(_Store):
+    """A Qdrant server, REST API."""
+
+    kind: Literal["qdrant"]
+    batch: bool = Field(
+        False, description="Rerank `/points/query/batch` too; some clients fuse its parts themselves."
+    )
+    prefetch_overfetch: bool = Field(
+        True,
+        description="Raise the limits of prefetches along with the limit, so that fusion has more to fuse.",
+    )
+    rescored_prefetch: bool = Field(
+        False, description="Rerank searches that already rescore their prefetches inside the store."
+    )
+
+
+Store = Annotated[ChromaStore | QdrantStore, Field(discriminator="kind")]
+
+
+class LateInteractionModel(_Strict):
+    """MaxSim over token embeddings of all-MiniLM-L6-v2; needs no download."""
+
+    kind: Literal["late_interaction"]
+    precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
+    max_tokens: int = Field(256, ge=16, le=512, description="Tokens read of each document.")
+    memory_mb: int = Field(256, ge=8, le=65536, description="Memory for token matrices of known documents.")
+    file: str | None = Field(None, description="Where to keep token matrices across restarts.")
+    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
+
+
+class CrossEncoderOnnxModel(_Strict):
+    """A Hugging Face sequence-classification reranker on ONNX Runtime."""
+
+    kind: Literal["cross_encoder_onnx"]
+    model: str = Field(min_length=1, description="Local directory or hub id.")
+    precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
+    max_tokens: int = Field(256, ge=16, le=8192, description="Tokens read of query and document together.")
+    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
+
+
+Model = Annotated[LateInteractionModel | CrossEncoderOnnxModel, Field(discriminator="kind")]
+
+
+class Match(_Strict):
+    """Which searches a rule is for, by globs."""
+
+    store: str = Field("*", description="Glob over store names.")
+    collection: str = Field("*", description="Glob over collection names.")
+
+
+class Candidates(_Strict):
+    """How many rows are fetched to be reranked: factor x limit, between min and max."""
+
+    min: int = Field(20, ge=1, le=1000, description="Fewest rows to fetch.")
+    max: int = Field(50, ge=1, le=1000, description="Most rows to fetch and to rerank.")
+    factor: float = Field(5, ge=1, le=100, description="Rows fetched for every row that the app asked for.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Candidates:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} should not be above max {self.max}")
+        return self
+
+    def window(self, limit: int) -> int:
+        """Return the rows to rerank for a page of `limit`; independent of the page's offset, so pages fit."""
+        return max(self.min, min(self.max, round(limit * self.factor)))
+
+
+class Rule(_Strict):
+    """How the searches it matches are reranked."""
+
+    match: Match = Match()
+    mode: Annotated[Mode, BeforeValidator(_mode)] = Field(
+        "on",
+        description="on: rerank; shadow: rerank off the request path, answer the store's order; off: pass.",
+    )
+    candidates: Candidates = Candidates()
+    budget_ms: float = Field(
+        150, gt=0, le=60000, description="Milliseconds that midrank may add to a search."
+    )
+    rerank: tuple[str, ...] = Field(
+        ("default",),
+        min_length=1,
+        description="Models to rerank with, best first; the next one takes over on failure.",
+    )
+    scores: Literal["keep", "replace"] = Field(
+        "keep", description="keep the store's scores on the hits, or replace them by the reranker's."
+    )
+
+
+class Policy(_Strict):
+    """Everything midrank needs to know."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    stores: tuple[Store, ...] = Field(
+        min_length=1, description="The stores in front of which midrank listens."
+    )
+    models: dict[str, Model] = Field(
+        default={"default": LateInteractionModel(kind="late_interaction")}, description="Rerankers by name."
+    )
+    rules: tuple[Rule, ...] = Field((Rule(),), description="The first rule that matches a search decides.")
+    admin: Address | None = Field(None, description="HOST:PORT of `/live` and `/ready`; none by default.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: object) -> object:
+        """Give stores without a name their kind as name."""
+        if not isinstance(data, dict) or not isinstance(data.get("stores"), list | tuple):
+            return data
+        stores = [
+            {**store, "name": store.get("name") or store.get("kind")} if isinstance(store, dict) else store
+            for store in data["stores"]
+        ]
+        return {**data, "stores": stores}
+
+    def rule(self, store: str, collection: str) -> Rule | None:
+        """Return the first rule for a collection of a store; None means: leave its searches alone."""
+        return next(
+            (
+                rule
+                for rule in self.rules
+                if fnmatchcase(store, rule.match.store) and fnmatchcase(collection, rule.match.collection)
+            ),
+            None,
+        )
+
+    @property
+    def used_models(self) -> tuple[str, ...]:
+        """The models that some rule reranks with, in the order they are first named."""
+        return tuple(dict.fromkeys(name for rule in self.rules if rule.mode != "off" for name in rule.rerank))

@@ -1,0 +1,242 @@
+"""Read a policy from YAML and tell every mistake at once: file, line, key path, value, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from proxy.errors import BadConfig, Mistake
+from proxy.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+# A policy is reviewed by people; anything longer, or an alias bomb that expands beyond this, is not one.
+MAX_BYTES = 256 * 1024
+MAX_NODES = 20_000
+
+Key = tuple[str | int, ...]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Policy:
+    """Read the policy file at `path`, with `${NAME}` and `${NAME:-default}` taken from the environment.
+
+    Raises:
+        BadConfig: the file can't be read or anything in it is wrong.
+    """
+    file = str(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(
+            (Mistake(file, "(file)", error.strerror or "unreadable", "a readable file"),)
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise BadConfig((Mistake(file, "(file)", f"{len(raw)} bytes", f"at most {MAX_BYTES} bytes"),))
+    return parse_policy(raw.decode("utf-8", "replace"), file=file, environment=environment)
+
+
+def parse_policy(text: str, *, file: str, environment: Mapping[str, str]) -> Policy:
+    """Read a policy out of YAML text; `file` is what mistakes are reported under.
+
+    Raises:
+        BadConfig: anything is wrong.
+    """
+    source = _Source(file)
+    data = source.read(text)
+    filled = _substitute(
+        data, (), lambda key, name, default: source.variable(key, name, default, environment)
+    )
+    policy: Policy | None
+    try:
+        policy = Policy.model_validate(filled)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            source.wrong_value(detail, data)
+        policy = None
+    source.cross_check(filled)
+    if source.mistakes or policy is None:
+        raise BadConfig(tuple(sorted(source.mistakes, key=lambda mistake: mistake.line or 0)))
+    return policy
+
+
+class _Source:
+    """The YAML text's lines by key path, and the mistakes found so far."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.mistakes: list[Mistake] = []
+        self._lines: dict[Key, int] = {}
+        self._nodes = 0
+
+    def read(self, text: str) -> Any:
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            if node is None:
+                raise BadConfig((Mistake(self.file, "(file)", "empty", "a policy with at least `stores`"),))
+            self._walk(node, ())
+            if self.mistakes:
+                raise BadConfig(tuple(self.mistakes))
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            what = getattr(error, "problem", None) or "not YAML"
+            line = mark.line + 1 if mark else None
+            raise BadConfig((Mistake(self.file, "(yaml)", what, "valid YAML", line),)) from error
+
+    def _walk(self, node: yaml.Node, key: Key) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise BadConfig((Mistake(self.file, "(file)", "too many values", f"at most {MAX_NODES} values"),))
+        self._lines.setdefault(key, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._walk(item, (*key, index))
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for name_node, value in node.value:
+                name = str(name_node.value)
+                child = (*key, name)
+                self._lines[child] = name_node.start_mark.line + 1
+                if name in seen:
+                    self.mistakes.append(self._mistake(child, "given twice", "each key once"))
+                seen.add(name)
+                self._walk(value, child)
+
+    def variable(self, key: Key, name: str, default: str | None, environment: Mapping[str, str]) -> str:
+        value = environment.get(name, default)
+        if value is None:
+            allowed = f"a set environment variable, or a default: ${{{name}:-...}}"
+            self.mistakes.append(self._mistake(key, f"${{{name}}} is not set", allowed))
+        return value or ""
+
+    def wrong_value(self, detail: ErrorDetails, data: Any) -> None:
+        key = _without_tags(detail["loc"], data)
+        if any(mistake.key == _dotted(key) for mistake in self.mistakes):
+            return  # an unset variable has been named already
+        if detail["type"] == "too_short" and _at(data, key):
+            return  # pydantic counts the valid items only; the invalid ones are named by themselves
+        if detail["type"] == "union_tag_invalid":
+            key = (*key, "kind")
+        # The value as written: what came out of the environment may be a secret.
+        value = _at(data, key)
+        shown = "missing" if detail["type"] == "missing" else _short(value)
+        if detail["type"] == "extra_forbidden":
+            shown, allowed = "unknown key", _allowed_keys(key, data)
+        elif detail["type"] == "missing":
+            allowed = "required"
+        elif detail["type"] == "union_tag_invalid":
+            allowed = f"should be one of {detail['ctx']['expected_tags']}"
+        elif detail["type"] in ("model_type", "model_attributes_type"):
+            allowed = "should be a mapping of keys to values"
+        else:
+            allowed = detail["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+        self.mistakes.append(self._mistake(key, shown, allowed))
+
+    def cross_check(self, data: Any) -> None:
+        """Check what spans several keys: names that must exist, or be distinct."""
+        models = _at(data, ("models",)) or {"default": None}
+        for place, rule in enumerate(_list(_at(data, ("rules",)))):
+            for index, name in enumerate(_list(_at(rule, ("rerank",)))):
+                if name not in models:
+                    place_of: Key = ("rules", place, "rerank", index)
+                    known = f"a name under `models`: {', '.join(map(str, models))}"
+                    self.mistakes.append(self._mistake(place_of, repr(name), known))
+        for field in ("name", "listen"):
+            seen: dict[str, int] = {}
+            for place, store in enumerate(_list(_at(data, ("stores",)))):
+                value = _at(store, (field,)) or (_at(store, ("kind",)) if field == "name" else None)
+                if not isinstance(value, str) or value.endswith(":0"):
+                    continue
+                if value in seen:
+                    key: Key = ("stores", place, field)
+                    allowed = f"different from the {field} of stores[{seen[value]}]"
+                    self.mistakes.append(self._mistake(key, repr(value), allowed))
+                seen.setdefault(value, place)
+
+    def _mistake(self, key: Key, value: str, allowed: str) -> Mistake:
+        line = next(
+            (self._lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in self._lines), None
+        )
+        return Mistake(self.file, _dotted(key), value, allowed, line)
+
+
+def _substitute(value: Any, key: Key, variable: Callable[[Key, str, str | None], str]) -> Any:
+    """Return the tree with every `${NAME}` inside its strings replaced."""
+    if isinstance(value, dict):
+        return {name: _substitute(item, (*key, name), variable) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_substitute(item, (*key, index), variable) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: variable(key, found[1], found[2]), value)
+    return value
+
+
+def _without_tags(loc: tuple[int | str, ...], data: Any) -> Key:
+    """Drop the union tags that pydantic puts into a location: (`stores`, 0, `chroma`, `listen`)."""
+    key: Key = ()
+    for step in loc:
+        here = _at(data, key)
+        if isinstance(here, dict) and step not in here and here.get("kind") == step:
+            continue
+        key = (*key, step)
+    return key
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _at(data: Any, key: Key) -> Any:
+    for step in key:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _allowed_keys(key: Key, data: Any) -> str:
+    """Name the keys that are known beside an unknown one, the likeliest first."""
+    model: type[BaseModel] = Policy
+    for depth, step in enumerate(key[:-1]):
+        field = model.model_fields.get(str(step))
+        if field is not None:
+            inside = _models_in(field.annotation) or _models_in(field.metadata)
+            kind = _at(data, key[: depth + 2]).get("kind") if len(inside) > 1 else None
+            model = next((one for one in inside if _kind_of(one) == kind), inside[0])
+    known = sorted(model.model_fields)
+    close = difflib.get_close_matches(str(key[-1]), known, n=1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    return f"{hint}allowed: {', '.join(known)}"
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _kind_of(model: type[BaseModel]) -> str | None:
+    kind = model.model_fields.get("kind")
+    return kind.annotation.__args__[0] if kind is not None and kind.annotation is not None else None
+
+
+def _dotted(key: Key) -> str:
+    return (
+        "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key).lstrip(".") or "(file)"
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

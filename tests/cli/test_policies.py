@@ -1,0 +1,34 @@
+"""The policies that are shipped: all of them load, and editors are told the truth about the format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import orjson
+import pytest
+import yaml
+
+from proxy.cli.schema import policy_schema
+from proxy.policy_file import load_policy
+
+POLICIES = Path(__file__).parents[2] / "policies"
+SHIPPED = sorted(POLICIES.glob("*.yaml"))
+
+
+def test_there_are_policies():
+    assert len(SHIPPED) >= 3
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_policy_loads(path):
+    assert load_policy(path, environment={}).stores
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_an_editor_accepts_it_too(path):
+    jsonschema.validate(yaml.safe_load(path.read_text()), orjson.loads(policy_schema()))
+
+
+def test_the_schema_file_is_up_to_date():
+    assert (POLICIES / "schema.json").read_text() == policy_schema(), "run: midrank schema > policies/schema.json"

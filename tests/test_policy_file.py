@@ -1,0 +1,155 @@
+"""A wrong policy is told wholly and at once, like a compiler does."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from proxy.errors import BadConfig
+from proxy.policy_file import MAX_BYTES, load_policy, parse_policy
+
+GOOD = """
+stores:
+  - kind: chroma
+    listen: 127.0.0.1:8001
+    upstream: http://127.0.0.1:8000
+"""
+
+
+def parse(text, **environment):
+    return parse_policy(dedent(text), file="policy.yaml", environment=environment)
+
+
+def mistakes_of(text, **environment):
+    with pytest.raises(BadConfig) as caught:
+        parse(text, **environment)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_store_is_all_that_a_policy_needs():
+    policy = parse(GOOD)
+
+    assert [store.name for store in policy.stores] == ["chroma"]
+    assert policy.rule("chroma", "anything").budget_ms == 150
+    assert policy.used_models == ("default",)
+
+
+def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed():
+    found = mistakes_of(
+        """\
+        version: 2
+        stores:
+          - kind: chromma
+            listen: 127.0.0.1:8001
+          - kind: chroma
+            listen: nope
+            upstrem: http://x
+            upstream: ${NOPE}
+        models:
+          default: {kind: late_interaction, max_token: 3}
+        rules:
+          - match: {colection: x}
+            budget_ms: -5
+            candidates: {min: 60, max: 50}
+            rerank: [other]
+          - rerank: []
+        """
+    )
+
+    assert found == [
+        "policy.yaml:1: version: 2 - should be 1",
+        "policy.yaml:3: stores[0].kind: 'chromma' - should be one of 'chroma', 'qdrant'",
+        "policy.yaml:6: stores[1].listen: 'nope' - should be HOST:PORT, for example 127.0.0.1:8001",
+        "policy.yaml:7: stores[1].upstrem: unknown key - did you mean `upstream`? "
+        "allowed: kind, listen, name, text, timeout_s, upstream",
+        "policy.yaml:8: stores[1].upstream: ${NOPE} is not set - "
+        "a set environment variable, or a default: ${NOPE:-...}",
+        "policy.yaml:10: models.default.max_token: unknown key - did you mean `max_tokens`? "
+        "allowed: file, kind, max_tokens, memory_mb, precision, threads",
+        "policy.yaml:12: rules[0].match.colection: unknown key - did you mean `collection`? "
+        "allowed: collection, store",
+        "policy.yaml:13: rules[0].budget_ms: -5 - should be greater than 0",
+        "policy.yaml:14: rules[0].candidates: {'min': 60, 'max': 50} - min 60 should not be above max 50",
+        "policy.yaml:15: rules[0].rerank[0]: 'other' - a name under `models`: default",
+        "policy.yaml:16: rules[1].rerank: [] - Tuple should have at least 1 item after validation, not 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "(file): empty"),
+        ("a: [", "(yaml): "),
+        ("just words", "(file): 'just words' - should be a mapping"),
+        ("stores: []", "stores: []"),
+        ("stores: {}", "stores: {}"),
+        ("stores: [5]", "stores[0]: 5 - should be a mapping"),
+        (GOOD + "stores: []", "stores: given twice - each key once"),
+        (GOOD + "extra: 1", "extra: unknown key"),
+        (GOOD + "admin: 70000", "admin: 70000"),
+        (GOOD + "admin: 127.0.0.1:70000", "admin: '127.0.0.1:70000' - should be HOST:PORT"),
+        (GOOD + "rules: [{mode: maybe}]", "rules[0].mode: 'maybe' - should be 'on', 'shadow' or 'off'"),
+        (GOOD + "models: {m: {kind: gpt}}", "models.m.kind: 'gpt' - should be one of"),
+        (GOOD + "!!python/object/apply:os.system [id]: 1", "(yaml): could not determine a constructor"),
+    ],
+)
+def test_what_is_wrong_is_named(text, complaint):
+    found = mistakes_of(text)
+
+    assert any(complaint in line for line in found), found
+
+
+def test_upstreams_hold_no_credentials():
+    found = mistakes_of(GOOD.replace("http://", "http://me:secret@"))
+
+    assert "should hold no credentials" in found[0]
+
+
+def test_names_and_addresses_are_distinct():
+    found = mistakes_of(GOOD + GOOD.removeprefix("\nstores:\n"))
+
+    assert [line.split(" - ")[1] for line in found] == [
+        "different from the name of stores[0]",
+        "different from the listen of stores[0]",
+    ]
+
+
+def test_yaml_words_for_booleans_are_modes():
+    assert parse(GOOD + "rules: [{mode: off}, {mode: on}]").rules[0].mode == "off"
+    assert parse(GOOD + "rules: [{mode: on}]").rules[0].mode == "on"
+
+
+def test_variables_come_from_the_environment():
+    policy = parse(GOOD.replace("127.0.0.1:8000", "${HOST}:${PORT:-8000}"), HOST="store")
+
+    assert policy.stores[0].upstream == "http://store:8000"
+
+
+def test_a_variable_s_value_is_never_shown():
+    """It may be a secret, so a mistake shows the value as it is written."""
+    found = mistakes_of(GOOD.replace("http://127.0.0.1:8000", "${SECRET}"), SECRET="hunter2")
+
+    assert "hunter2" not in "\n".join(found)
+    assert "${SECRET}" in found[0]
+
+
+def test_an_alias_bomb_is_refused():
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
+    )
+
+    assert mistakes_of(bomb) == ["policy.yaml: (file): too many values - at most 20000 values"]
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(BadConfig, match=r"none\.yaml: \(file\): No such file"):
+        load_policy(tmp_path / "none.yaml")
+
+
+def test_huge_files_are_refused(tmp_path):
+    path = tmp_path / "huge.yaml"
+    path.write_bytes(b"#" * (MAX_BYTES + 1))
+
+    with pytest.raises(BadConfig, match="at most 262144 bytes"):
+        load_policy(path)
