@@ -46,9 +46,11 @@ class Fault:
 BAD_REQUEST = Fault("bad_request", 400, "INVALID_ARGUMENT")
 REQUEST_TIMEOUT = Fault("request_timeout", 408, "DEADLINE_EXCEEDED")
 EXPECTATION_FAILED = Fault("expectation_failed", 417, "UNIMPLEMENTED")
+INTERNAL_ERROR = Fault("internal_error", 500, "INTERNAL")
 NOT_IMPLEMENTED = Fault("not_implemented", 501, "UNIMPLEMENTED")
 UPSTREAM_UNREACHABLE = Fault("upstream_unreachable", 502, "UNAVAILABLE")
 UPSTREAM_JUNK = Fault("upstream_junk", 502, "UNAVAILABLE")
+TOO_MANY_CONNECTIONS = Fault("too_many_connections", 503, "RESOURCE_EXHAUSTED")
 UPSTREAM_TIMEOUT = Fault("upstream_timeout", 504, "DEADLINE_EXCEEDED")
 VERSION_UNSUPPORTED = Fault("http_version_unsupported", 505, "UNIMPLEMENTED")
 

@@ -65,6 +65,13 @@ class WireResponse(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """An exchange's other answer: send the original on, stream the store's own answer, add these headers."""
+
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """One query inside a call.
 

@@ -1,0 +1,1 @@
+"""Sockets in: `http` is the data path, `admin` answers probes."""

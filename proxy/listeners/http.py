@@ -1,0 +1,266 @@
+"""The HTTP listener of one store: searches go to the exchange, everything else streams through.
+
+Which of the two is decided by method and raw path alone, before a byte of the body is touched. What streams
+through keeps its bytes in both directions; see `http_request` for what is refused instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import hdrs, http_parser, web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from proxy.errors import BadConfig, Mistake, Unanswerable
+from proxy.listeners.http_connection import Connection, HttpLimits
+from proxy.listeners.http_relay import Copy, relay
+from proxy.listeners.http_request import check, decoded_headers, expects_continue
+from proxy.listeners.http_response import Written, refusal, whole_answer
+from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
+from proxy.tasks import Tasks
+from proxy.upstream.http_headers import request_headers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from proxy.upstream.http import HttpUpstream
+
+_log = logging.getLogger(__name__)
+
+# A body up to this size is forwarded in one piece once it is here, which is cheaper than streaming it.
+_SMALL_BODY = 64 * 1024
+_SWEEPS_PER_TIMEOUT = 10
+# What a search is told that was not read, and why.
+_UNREAD_SIZE = (("x-midrank", Outcome.PASSED), ("x-midrank-reason", Reason.TOO_LARGE))
+_UNREAD_CODING = (("x-midrank", Outcome.PASSED), ("x-midrank-reason", Reason.UNDECODABLE_REQUEST))
+
+
+class Exchange(Protocol):
+    """What answers the searches of one store."""
+
+    def claims(self, method: str, target: str) -> bool:
+        """Say, by method and raw target alone, whether a request is to be run. Cheap."""
+        ...
+
+    async def run(self, request: WireRequest) -> WireResponse | Forward:
+        """Answer a claimed request, or say that the original is to be sent on.
+
+        Raises:
+            Unanswerable: the store gives no answer.
+        """
+        ...
+
+    def teaches(self, method: str, target: str) -> bool:
+        """Say whether `learn` wants to see the answer to a request that passes through. Cheap."""
+        ...
+
+    def learn(self, body: bytes) -> None:
+        """Look at the body of such an answer: status 200, no content coding, of bounded size."""
+        ...
+
+
+class HttpListener:
+    """Accepts one store's clients."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        upstream: HttpUpstream,
+        *,
+        host: str,
+        port: int,
+        name: str = "",
+        limits: HttpLimits | None = None,
+    ) -> None:
+        """Take what to serve; `name` is the store's in messages, port 0 any free one."""
+        self._exchange = exchange
+        self._upstream = upstream
+        self._host = host
+        self._port = port
+        self._name = name
+        self._limits = limits or HttpLimits()
+        self._clients: set[Connection] = set()
+        self._serving = 0
+        self._idle = asyncio.Event()
+        self._draining = False
+        self._tasks = Tasks()
+        self._sockets: asyncio.Server | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port that are listened on, once started."""
+        assert self._sockets is not None, "not started"
+        host, port, *_ = self._sockets.sockets[0].getsockname()
+        return host, port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            BadConfig: the address can't be bound, or the fast HTTP parser is missing.
+        """
+        if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+            raise BadConfig(
+                (
+                    Mistake(
+                        "(installation)",
+                        "aiohttp",
+                        "pure Python, without its C extension",
+                        "a build with the C parser; AIOHTTP_NO_EXTENSIONS unset",
+                    ),
+                )
+            )
+        loop = asyncio.get_running_loop()
+        server = web.Server(self._serve, handler_cancellation=True)
+        try:
+            self._sockets = await loop.create_server(
+                lambda: Connection(server, self._clients, self._limits, loop),
+                self._host,
+                self._port,
+                backlog=1024,
+            )
+        except OSError as error:
+            why = error.strerror or "unusable"
+            raise BadConfig(
+                (
+                    Mistake(
+                        f"store {self._name}",
+                        "listen",
+                        f"{self._host}:{self._port}",
+                        f"a free address; {why}",
+                    ),
+                )
+            ) from error
+        self._tasks.spawn(self._sweep(), f"midrank.sweep.{self._name}")
+
+    async def close(self, grace: float) -> None:
+        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
+        if self._sockets is None:
+            return
+        self._sockets.close()
+        self._draining = True
+        for client in tuple(self._clients):
+            if not client.serving:
+                client.force_close()
+        await self._until_idle(grace)
+        for client in tuple(self._clients):
+            client.force_close()
+        # Cancelled requests end at once; this only keeps their upstream from being closed under them.
+        await self._until_idle(1.0)
+        await self._tasks.close()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; the framework calls this for every head that it could parse."""
+        client = request.protocol
+        assert isinstance(client, Connection)
+        client.begin()
+        self._serving += 1
+        try:
+            target = check(request)
+            headers = decoded_headers(request)
+            if expects_continue(request) and not request.content.is_eof():
+                client.permit_body()
+            if self._exchange.claims(request.method, target):
+                return await self._exchanged(request, client, target, headers)
+            return await self._passed(request, client, target, headers)
+        except Unanswerable as error:
+            _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
+            # Only a failure of the store says nothing against this client's next request.
+            keep_alive = error.fault.http_status in (502, 504) and self._keeps_alive(request)
+            return Written(rest=refusal(error, request, keep_alive=keep_alive), keep_alive=keep_alive)
+        finally:
+            client.end()
+            self._serving -= 1
+            if not self._serving:
+                self._idle.set()
+
+    async def _passed(
+        self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
+    ) -> web.StreamResponse:
+        """Send a request on and its answer back."""
+        copy = Copy(self._limits.learnt_body) if self._exchange.teaches(request.method, target) else None
+        length = request.content_length
+        body: bytes | AsyncIterator[bytes] | None = None
+        if request.body_exists:
+            if length is not None and length <= _SMALL_BODY:
+                body, _ = await client.read_body(request, length)
+            else:
+                body = client.upload(request)
+        return await self._forward(request, client, target, headers, body, copy=copy)
+
+    async def _exchanged(
+        self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
+    ) -> web.StreamResponse:
+        """Let the exchange answer a search."""
+        if hdrs.CONTENT_ENCODING in request.headers:
+            return await self._forward(
+                request, client, target, headers, client.upload(request), extra=_UNREAD_CODING
+            )
+        body, whole = await client.read_body(request, self._limits.search_body)
+        if not whole:
+            return await self._forward(
+                request, client, target, headers, client.upload(request, begun=body), extra=_UNREAD_SIZE
+            )
+        search = WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), body)
+        answer = await self._exchange.run(search)
+        if isinstance(answer, Forward):
+            return await self._forward(
+                request, client, target, headers, body, extra=answer.headers, again=True
+            )
+        keep_alive = self._keeps_alive(request)
+        out = whole_answer(answer, request, keep_alive=keep_alive)
+        return Written(rest=out, keep_alive=keep_alive)
+
+    async def _forward(
+        self,
+        request: web.BaseRequest,
+        client: Connection,
+        target: str,
+        headers: list[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        again: bool = False,
+        extra: tuple[tuple[str, str], ...] = (),
+        copy: Copy | None = None,
+    ) -> web.StreamResponse:
+        """Send a request on, and its answer back with `extra` headers; `copy` gets the answer's body too."""
+        sent = request_headers(headers)
+        if not isinstance(body, bytes) and (length := request.headers.get(hdrs.CONTENT_LENGTH)) is not None:
+            sent["Content-Length"] = length
+        response = await self._upstream.send(request.method, target, sent, body, again=again)
+        try:
+            if response.status != 200 or hdrs.CONTENT_ENCODING in response.headers:
+                copy = None
+            written = await relay(
+                response, request, client, keep_alive=self._keeps_alive(request), extra=extra, copy=copy
+            )
+        finally:
+            response.release()
+        if copy is not None and (copied := copy.body) is not None:
+            self._exchange.learn(copied)
+        return written
+
+    def _keeps_alive(self, request: web.BaseRequest) -> bool:
+        return bool(request.keep_alive) and not self._draining
+
+    async def _until_idle(self, patience: float) -> None:
+        """Wait until nothing is served any more, for so many seconds at most."""
+        if not self._serving:
+            return
+        self._idle.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._idle.wait()
+
+    async def _sweep(self) -> None:
+        """Check the patience with every client, for ever."""
+        shortest = min(self._limits.head_timeout, self._limits.body_timeout)
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(shortest / _SWEEPS_PER_TIMEOUT)
+            now = loop.time()
+            for client in tuple(self._clients):
+                client.check_patience(now)
