@@ -1,0 +1,66 @@
+"""How many CPUs this process may really use: its affinity, cut by the quota of its cgroup.
+
+In a container `os.cpu_count()` counts the host's CPUs; a model with a thread for each of them is throttled
+for most of every scheduling period.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def usable_cpus() -> int:
+    """Return the CPUs that this process may keep busy, at least 1."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_quota(Path("/"))
+    # Rounded down: with 2.5 CPUs a third thread would be throttled half the time, and hold up its batch.
+    return affinity if quota is None else max(1, min(affinity, int(quota)))
+
+
+def cgroup_quota(root: Path) -> float | None:
+    """Return the CPUs that the cgroups of this process grant it, the tightest level counting; None: no limit.
+
+    Reads `cpu.max` (cgroup v2) or `cpu.cfs_quota_us` (v1) of the process's own group and of all above it.
+    """
+    quotas = [quota for folder in _groups(root) if (quota := _quota(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Yield the folders that may hold a limit: per hierarchy the process's own group, and its ancestors."""
+    mount = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "":
+            base = mount
+        elif "cpu" in controllers.split(","):
+            base = mount / controllers if (mount / controllers).is_dir() else mount / "cpu"
+        else:
+            continue
+        # Inside a container the path may be the host's and not exist here; the mount is then the own group.
+        group = PurePosixPath(path.lstrip("/"))
+        yield from (base / level for level in (group, *group.parents) if ".." not in level.parts)
+
+
+def _quota(folder: Path) -> float | None:
+    if fields := _read(folder / "cpu.max").split():
+        quota, period = fields[0], fields[1] if len(fields) > 1 else "100000"
+    else:
+        quota = _read(folder / "cpu.cfs_quota_us").strip()
+        period = _read(folder / "cpu.cfs_period_us").strip()
+    if not (quota.isdigit() and period.isdigit() and int(period)):
+        return None  # "max" (v2) or -1 (v1): no limit at this level
+    return int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,169 @@
+"""Late interaction: a document is encoded once, and then compared with any query token by token (MaxSim).
+
+The encoder is a sentence embedding model, read before its pooling. The matrix of a document depends on its
+text alone, so it is kept: a search over known documents costs one short query and a few small matrix products.
+An unknown document costs about as much as with a cross-encoder. What is not reached in time is encoded after
+the answer, so a collection warms up by use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxy.errors import BadConfig, Mistake, Unscored
+from proxy.model import Reason
+from proxy.scoring.base import Scores
+from proxy.scoring.cpus import usable_cpus
+from proxy.scoring.engine import Engine
+from proxy.scoring.model_files import BUILT_IN_MODEL
+from proxy.scoring.onnx_session import OnnxModel
+from proxy.scoring.prepared_model import prepare_apart
+from proxy.scoring.text_reader import TextReader, readable
+from proxy.scoring.token_matrix import TokenMatrix, max_sim
+from proxy.scoring.warm_up import WarmUp
+from proxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.scoring.base import ScoreJob
+    from proxy.scoring.model_files import Precision
+    from proxy.scoring.prepared_model import PreparedModel
+    from proxy.scoring.token_matrices import TokenMatrices
+
+# Tokens read of a query. Questions are far below it; a page that is used as a query is cut.
+_QUERY_TOKENS = 128
+# Seconds that the products of one document take at most, and that are left for them before the deadline.
+_PRODUCTS = 0.00015
+
+
+class LateInteraction:
+    """A scorer over the built-in model, or over another BERT-like embedding model."""
+
+    pointwise = True
+
+    def __init__(
+        self,
+        model: str = BUILT_IN_MODEL,
+        *,
+        name: str,
+        matrices: TokenMatrices,
+        precision: Precision = "int8",
+        max_tokens: int = 256,
+        threads: int = 0,
+    ) -> None:
+        """Take the settings; texts are read to `max_tokens`, 0 threads are all usable CPUs."""
+        self.name = name
+        self._model = model
+        self._precision: Precision = precision
+        self._max_tokens = max_tokens
+        self._threads = threads or usable_cpus()
+        self._matrices = matrices
+        self._seed = hashlib.sha256()
+        self._engine: Engine[Text, TokenMatrix] | None = None
+        self._warm_up = WarmUp(self._encode)
+        self._tasks = Tasks()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a text has been encoded since the start."""
+        return self._engine is not None
+
+    async def start(self) -> None:
+        """Prepare the model if need be, load it and the kept matrices, and encode one text.
+
+        Raises:
+            BadConfig: there is no such model, or it has no embeddings.
+            Unscored: the model cannot encode.
+        """
+        key = f"models.{self.name}.model"
+        prepared = await prepare_apart(self._model, precision=self._precision, key=key)
+        if prepared.head != "tokens":
+            raise BadConfig((Mistake(self._model, key, "a classifier", "a BERT-like embedding model"),))
+        self._max_tokens = min(self._max_tokens, prepared.max_tokens)
+        identity = f"{prepared.identity}-{self._max_tokens}"
+        self._seed = hashlib.sha256(identity.encode())
+        await self._matrices.open(identity)
+        model = await asyncio.to_thread(TextModel, prepared, self._max_tokens)
+        engine = Engine(model, name=self.name, threads=self._threads)
+        engine.start()
+        await engine.submit([Text("A first text, to be sure that the model works.", _QUERY_TOKENS)])
+        self._tasks.spawn(self._warm_up.run(), f"warm-up:{self.name}")
+        self._engine = engine
+
+    async def score(self, job: ScoreJob) -> Scores:
+        """Score the texts that are known, and those that can be encoded before the deadline, top down.
+
+        Raises:
+            Unscored: not even the query was encoded in time, too much waits already, or the model failed.
+        """
+        assert self._engine is not None, "only a scorer that is ready is asked"
+        texts = [readable(text, self._max_tokens) for text in job.texts]
+        keys = [self._key(text) for text in texts]
+        known = {key: self._matrices.get(key) for key in keys}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if known[key] is None}
+        places = (None, *missing)
+
+        def keep(place: int, matrix: TokenMatrix) -> None:
+            if (key := places[place]) is not None:
+                self._matrices.put(key, matrix)
+
+        work = [Text(job.query, _QUERY_TOKENS), *(Text(text, self._max_tokens) for text in missing.values())]
+        deadline = job.deadline - _PRODUCTS * len(texts)
+        query, *encoded = await self._engine.submit(work, deadline, keep=keep)
+        for (key, text), matrix in zip(missing.items(), encoded, strict=True):
+            known[key] = matrix
+            if matrix is None:
+                self._warm_up.add(key, text)
+        if query is None:
+            raise Unscored(Reason.LATE)
+        # In a thread: twenty documents take 2 ms, and two hundred longer than the event loop should wait.
+        values = await asyncio.to_thread(max_sim, query, [known[key] for key in keys])
+        return Scores(values, self.name)
+
+    async def close(self) -> None:
+        """Stop the threads, keep the matrices if they are to be kept, and let the model go."""
+        await self._tasks.close()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        await self._matrices.close()
+
+    def _key(self, text: str) -> bytes:
+        digest = self._seed.copy()
+        digest.update(text.encode())
+        return digest.digest()
+
+    async def _encode(self, key: bytes, text: str) -> None:
+        """Encode a text for later searches, when no search waits."""
+        if self._engine is None or key in self._matrices:
+            return
+        (matrix,) = await self._engine.submit([Text(text, self._max_tokens)], idle=True)
+        if matrix is not None:
+            self._matrices.put(key, matrix)
+
+
+class Text(NamedTuple):
+    """A text and how much of it to read: the engine's unit of work."""
+
+    text: str
+    max_tokens: int
+
+
+class TextModel:
+    """The tokenizer and the graph, as the engine wants a model."""
+
+    def __init__(self, prepared: PreparedModel, max_tokens: int) -> None:
+        """Load both."""
+        self._texts = TextReader(prepared.tokenizer, max_tokens)
+        self._graph = OnnxModel(prepared.graph)
+
+    def size(self, item: Text) -> int:
+        """Return the length in characters: tokens are counted later, off the event loop."""
+        return len(item.text)
+
+    def run(self, items: Sequence[Text]) -> list[TokenMatrix]:
+        """Return the token matrix of each text."""
+        return [TokenMatrix.pack(self._graph.run(self._texts.one(*item))) for item in items]

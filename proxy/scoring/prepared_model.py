@@ -1,0 +1,136 @@
+"""Makes a model ready to run: its ONNX graph, exported and quantised once, then found in the cache folder.
+
+The first of these that can be had is used:
+
+1. an ONNX file of the wanted precision that the model ships;
+2. for the BERT family, a graph of our own: from config and safetensors, without torch (`bert_onnx`);
+3. for int8, the float32 ONNX file that the model ships, quantised;
+4. an export through torch, if the `[torch]` extra is installed (`torch_export`).
+
+2 to 4 are kept in `$MIDRANK_CACHE_DIR`, or `~/.cache/midrank`, under a name that holds the digest of the
+weights. A server has them made in a process of its own, which takes the memory of the export with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from proxy.errors import BadConfig, Mistake
+from proxy.scoring.model_files import locate, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxy.scoring.model_files import Head, ModelFiles, Precision
+
+Progress: TypeAlias = "Callable[[int, int, str], None]"
+
+# Raised with every change of the graphs, so that an export cached by an older midrank is not used.
+GRAPH_VERSION = 1
+
+
+def no_progress(step: int, total: int, label: str) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """All that a scorer opens. `identity` changes with anything that could change an output."""
+
+    graph: Path
+    tokenizer: Path
+    head: Head
+    max_tokens: int
+    identity: str
+
+
+def prepare(
+    model: str,
+    *,
+    precision: Precision = "int8",
+    progress: Progress = no_progress,
+    key: str = "model",
+) -> PreparedModel:
+    """Fetch, export and quantise what is not there yet, in this process; `progress(step, total, label)`.
+
+    Raises:
+        BadConfig: the model cannot be had or cannot be exported.
+    """
+    files = locate(model, key=key, download=True)
+    prepared = _plan(files, precision)
+    if not prepared.graph.exists():
+        from proxy.scoring.model_export import export  # noqa: PLC0415 (imports onnx, which serving must not)
+
+        try:
+            export(files, precision, prepared.graph, progress)
+        except _NOT_EXPORTED as error:
+            raise _not_exported(model, key, str(error)) from error
+    return prepared
+
+
+async def prepare_apart(model: str, *, precision: Precision, key: str = "model") -> PreparedModel:
+    """Do as `prepare`, off the event loop, in a process of its own, and without asking the hub.
+
+    Raises:
+        BadConfig: the model is not there or cannot be exported.
+    """
+    return await asyncio.to_thread(_prepare_apart, model, precision, key)
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Return where graphs are kept."""
+    chosen = environment.get("MIDRANK_CACHE_DIR")
+    return (Path(chosen) if chosen else Path.home() / ".cache" / "midrank") / "models"
+
+
+_NOT_EXPORTED = (OSError, ValueError, KeyError, ImportError, RuntimeError)
+
+
+def _plan(files: ModelFiles, precision: Precision) -> PreparedModel:
+    """Return what will be there once the model has been prepared."""
+    shipped = files.shipped(precision)
+    source = shipped or (files.weights if files.bert else files.shipped("fp32") or files.weights)
+    digest = sha256(source)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(files.name).name)
+    graph = f"{name}-{digest[:16]}-{files.head}-{precision}-v{GRAPH_VERSION}.onnx"
+    return PreparedModel(
+        graph=shipped or cache_folder(os.environ) / graph,
+        tokenizer=files.tokenizer,
+        head=files.head,
+        max_tokens=files.max_tokens,
+        identity=f"{digest}-{files.head}-{precision}-v{GRAPH_VERSION}",
+    )
+
+
+def _prepare_apart(model: str, precision: Precision, key: str) -> PreparedModel:
+    prepared = _plan(locate(model, key=key), precision)
+    if not prepared.graph.exists():
+        command = (sys.executable, "-m", "proxy.scoring.prepared_model", model, precision)
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "HF_HUB_OFFLINE": "1",
+        }
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own module)
+        if done.returncode:
+            reason = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+            raise _not_exported(model, key, reason)
+    return prepared
+
+
+def _not_exported(model: str, key: str, reason: str) -> BadConfig:
+    allowed = "a model that can be exported; `midrank prepare` shows how it goes"
+    return BadConfig((Mistake(model, key, f"cannot be exported: {reason}", allowed),))
+
+
+if __name__ == "__main__":
+    try:
+        prepare(sys.argv[1], precision=cast("Precision", sys.argv[2]))
+    except BadConfig as bad:
+        sys.exit(str(bad))

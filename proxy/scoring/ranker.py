@@ -1,0 +1,124 @@
+"""The outermost layer of scoring: it owns the deadline, turns scores into an order, and never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from proxy.errors import Unscored
+from proxy.model import Outcome, Reason, Verdict
+from proxy.scoring.base import ScoreJob, Scores
+from proxy.scoring.order import falling_scores, order_by_score
+from proxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.model import Candidate
+    from proxy.scoring.base import Scorer
+
+# The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
+# over what it has and to order it.
+HANDOVER = 0.004
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An order of all candidates and how it came about; `scores`, if any, are parallel to `order`."""
+
+    order: tuple[int, ...]
+    verdict: Verdict
+    scores: tuple[float, ...] | None = None
+    scorer: str | None = None
+
+    @classmethod
+    def store_order(cls, total: int, outcome: Outcome, reason: Reason) -> Ranked:
+        """Return the identity, and why it stands."""
+        return cls(tuple(range(total)), Verdict(outcome, reason, 0, total))
+
+    @classmethod
+    def by_score(cls, scores: Scores, readable: Sequence[int], total: int) -> Ranked:
+        """Return the order that valid scores give."""
+        order = order_by_score(scores.values, readable, total)
+        scored = int(np.count_nonzero(~np.isnan(scores.values)))
+        if scored < len(readable):
+            verdict = Verdict(Outcome.PARTIAL, Reason.LATE, scored, len(readable))
+        else:
+            outcome = Outcome.CACHED if scores.cached else Outcome.RERANKED
+            verdict = Verdict(outcome, None, scored, len(readable))
+        return cls(order, verdict, falling_scores(scores.values, readable, order), scores.scorer)
+
+
+class Ranker:
+    """Orders candidates by a scorer, inside a deadline, whatever the scorer does."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._tasks = Tasks()
+
+    @property
+    def scorer_name(self) -> str:
+        """The name of the scorer, for spans."""
+        return self._scorer.name
+
+    async def rank(
+        self, query: str, candidates: Sequence[Candidate], *, window: int, deadline: float
+    ) -> Ranked:
+        """Order the first `window` candidates; the others follow. `deadline` is an event-loop time."""
+        readable = [index for index, one in enumerate(candidates[:window]) if one.text is not None]
+        total = len(candidates)
+        if total < 2:
+            return Ranked.store_order(total, Outcome.PASSED, Reason.TOO_FEW)
+        if not readable:
+            return Ranked.store_order(total, Outcome.PASSED, Reason.NO_TEXT)
+        texts = tuple(candidates[index].text or "" for index in readable)
+        scores = await self._scores(ScoreJob(query, texts, deadline - HANDOVER), deadline)
+        if isinstance(scores, Reason):
+            return Ranked.store_order(total, Outcome.FALLBACK, scores)
+        return Ranked.by_score(scores, readable, total)
+
+    async def close(self) -> None:
+        """Give up on scorers that are still at work."""
+        await self._tasks.close()
+
+    async def _scores(self, job: ScoreJob, deadline: float) -> Scores | Reason:
+        """Return valid scores, or why there are none; by the deadline, even if the scorer is not done."""
+        time_left = deadline - asyncio.get_running_loop().time()
+        if time_left <= 0:
+            return Reason.NO_BUDGET
+        if not self._scorer.ready:
+            return Reason.WARMING
+        # A task of its own: a scorer that swallows its cancellation must not hold the request.
+        task = self._tasks.spawn(self._guarded(job), f"score:{self._scorer.name}")
+        try:
+            await asyncio.wait({task}, timeout=time_left)
+        finally:
+            task.cancel()
+        return _checked(task.result(), len(job.texts)) if task.done() else Reason.LATE
+
+    async def _guarded(self, job: ScoreJob) -> Scores | Reason:
+        try:
+            return await self._scorer.score(job)
+        except Unscored as unscored:
+            return unscored.reason
+        except Exception:  # noqa: BLE001 - whatever a scorer does, the app gets the store's order
+            _log.exception("scorer failed", extra={"scorer": self._scorer.name})
+            return Reason.SCORER_ERROR
+
+
+def _checked(scores: Scores | Reason, count: int) -> Scores | Reason:
+    """Return scores that are what a scorer promises; a model that answers with anything else is broken."""
+    if isinstance(scores, Reason):
+        return scores
+    values = scores.values
+    if values.shape != (count,) or values.dtype.kind != "f":
+        return Reason.BAD_SCORES
+    if np.isinf(values).any():
+        return Reason.BAD_SCORES
+    return Reason.LATE if np.isnan(values).all() else scores

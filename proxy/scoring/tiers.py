@@ -1,0 +1,57 @@
+"""Several scorers in a row: the next one takes over where one is not ready or fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.errors import Unscored
+from proxy.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.scoring.base import ScoreJob, Scorer, Scores
+
+
+class Tiers:
+    """The scorers of a rule, best first. The scores of two tiers are never mixed in one ranking."""
+
+    def __init__(self, tiers: Sequence[Scorer]) -> None:
+        self._tiers = tuple(tiers)
+
+    @property
+    def name(self) -> str:
+        """Name the tiers, best first."""
+        return ",".join(tier.name for tier in self._tiers)
+
+    @property
+    def pointwise(self) -> bool:
+        """Say whether every tier scores texts one by one."""
+        return all(tier.pointwise for tier in self._tiers)
+
+    @property
+    def ready(self) -> bool:
+        """Say whether some tier can score."""
+        return any(tier.ready for tier in self._tiers)
+
+    async def start(self) -> None:
+        """Do nothing: tiers are shared between rules and started by their owner."""
+
+    async def score(self, job: ScoreJob) -> Scores:
+        """Return the scores of the first tier that has any.
+
+        Raises:
+            Unscored: no tier has; the reason is the last one's.
+        """
+        failure = Unscored(Reason.WARMING)
+        for tier in self._tiers:
+            if not tier.ready:
+                continue
+            try:
+                return await tier.score(job)
+            except Unscored as unscored:
+                failure = unscored
+        raise failure
+
+    async def close(self) -> None:
+        """Do nothing: tiers are closed by their owner."""

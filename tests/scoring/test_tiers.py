@@ -1,0 +1,61 @@
+"""The next tier takes over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from proxy.errors import Unscored
+from proxy.model import Reason
+from proxy.scoring.base import ScoreJob
+from proxy.scoring.tiers import Tiers
+from tests.fakes.odd_scorers import NeverReady, Refusing, Reversing, TermOverlap
+
+JOB = ScoreJob("q", ("a", "q"), deadline=float("inf"))
+
+
+async def tiers(*scorers):
+    for scorer in scorers:
+        if not isinstance(scorer, NeverReady):
+            await scorer.start()
+    return Tiers(scorers)
+
+
+async def test_the_first_tier_that_has_scores_decides():
+    scores = await (await tiers(TermOverlap(), Reversing())).score(JOB)
+
+    assert scores.scorer == "term_overlap"
+    assert np.argmax(scores.values) == 1
+
+
+async def test_a_tier_that_fails_passes_the_job_on():
+    assert (await (await tiers(Refusing(), Reversing())).score(JOB)).scorer == "reversing"
+
+
+async def test_a_tier_that_is_loading_is_skipped():
+    stack = await tiers(NeverReady(), Reversing())
+
+    assert stack.ready
+    assert (await stack.score(JOB)).scorer == "reversing"
+
+
+async def test_without_any_tier_the_last_reason_stands():
+    with pytest.raises(Unscored) as caught:
+        await (await tiers(Refusing())).score(JOB)
+
+    assert caught.value.reason is Reason.OVERLOADED
+
+
+async def test_tiers_that_all_load_are_warming():
+    stack = await tiers(NeverReady())
+
+    assert not stack.ready
+    with pytest.raises(Unscored, match="warming"):
+        await stack.score(JOB)
+
+
+async def test_tiers_name_and_describe_themselves():
+    stack = await tiers(TermOverlap(), Reversing())
+
+    assert stack.name == "term_overlap,reversing"
+    assert stack.pointwise is False
