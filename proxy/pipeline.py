@@ -1,0 +1,297 @@
+"""One exchange, from the app's request to its answer.
+
+    decode   the request, by the store's codec
+    plan     rule, mode, query text and window, by the policy; the caller may only tighten it
+    fetch    the widened request; one that the store refuses is sent again as it came
+    rank     the candidates of every search, all inside one deadline
+    encode   the page the app asked for
+
+Wherever this ends early the answer is `Forward`: send the original on and stream the store's own answer back.
+So whatever goes wrong in here, the app gets what it would have got without midrank, and a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from opentelemetry.trace import SpanKind, StatusCode
+
+from proxy import telemetry as names
+from proxy.caution import Caution
+from proxy.errors import Oversized, Unanswerable, Undecodable
+from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
+from proxy.plan import Plan, make_plan
+from proxy.scoring.ranker import Ranked
+from proxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from proxy.codecs.base import Call, Codec, Reply
+    from proxy.model import Candidate, WireRequest, WireResponse
+    from proxy.names import CollectionNames
+    from proxy.plan import SearchPlan
+    from proxy.policy import Policy
+    from proxy.scoring.ranker import Ranker
+    from proxy.telemetry import Telemetry
+
+# Statuses by which a store refuses what was changed (a limit, a field). Others are about the app's own call:
+# repeating those would double the load of a store that asks for less (429, 503).
+REFUSALS = frozenset((400, 422))
+
+# Shadow rankings running at once for one store; more are shed.
+MAX_SHADOWS = 1
+
+_log = logging.getLogger(__name__)
+
+
+class _Passed(Exception):
+    """Ends an exchange early: the original request goes on."""
+
+    def __init__(self, outcome: Outcome, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.verdict = Verdict(outcome, reason)
+
+
+class _Answer(NamedTuple):
+    """The store's answer as the app gets it, and the seconds that midrank and the store took for it."""
+
+    response: WireResponse
+    verdict: Verdict
+    added: float
+    store: float
+
+
+class Pipeline:
+    """The exchanges of one store."""
+
+    def __init__(
+        self,
+        *,
+        store: str,
+        policy: Policy,
+        codec: Codec,
+        names: CollectionNames,
+        fetch: Callable[[WireRequest], Awaitable[WireResponse]],
+        rankers: Mapping[tuple[str, ...], Ranker],
+        telemetry: Telemetry,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._codec = codec
+        self._names = names
+        self._fetch = fetch
+        self._rankers = rankers
+        self._telemetry = telemetry
+        self._shadows = Tasks()
+        # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
+        self._loop_time = asyncio.get_running_loop().time
+        self._caution = Caution(self._loop_time)
+
+    def claims(self, method: str, target: str) -> bool:
+        """Say whether a request may be a search, by method and raw path alone."""
+        return self._codec.claims(method, target)
+
+    def teaches(self, method: str, target: str) -> bool:
+        """Say whether the passing answer to a request is worth showing to `learn`."""
+        return self._names.teaches(method, target)
+
+    def learn(self, body: bytes) -> None:
+        """Take collection names out of a passing answer."""
+        self._names.learn(body)
+
+    async def run(self, request: WireRequest) -> WireResponse | Forward:
+        """Answer a claimed request, or say that the original is to be sent on.
+
+        Raises:
+            Unanswerable: the store can't be reached, is silent, or talks junk.
+        """
+        with (
+            self._telemetry.continued(request.headers),
+            self._telemetry.span(
+                names.EXCHANGE, SpanKind.SERVER, {names.STORE: self._store, names.SPAN_KIND: "CHAIN"}
+            ) as span,
+        ):
+            answer: _Answer | None = None
+            try:
+                answer = await self._exchange(request)
+                verdict = answer.verdict
+            except _Passed as passed:
+                verdict = passed.verdict
+            except Unanswerable:
+                raise
+            except Exception:  # noqa: BLE001 - a mistake of ours costs the app a reranking, never an answer
+                _log.exception("exchange failed", extra={"store": self._store})
+                verdict = Verdict(Outcome.FALLBACK, Reason.INTERNAL_ERROR)
+            span.set_attributes(names.verdict_attributes(verdict))
+            self._telemetry.count(self._store, verdict, answer and answer.added)
+            if verdict.outcome is Outcome.FALLBACK:
+                _log.warning("search fell back", extra={"store": self._store, "reason": verdict.reason})
+        return Forward(outcome_headers(verdict)) if answer is None else _marked(answer)
+
+    async def close(self) -> None:
+        """Drop the rankings that nobody waits for."""
+        await self._shadows.close()
+
+    async def _exchange(self, request: WireRequest) -> _Answer:
+        started = perf_counter()
+        call = await self._decode(request)
+        plan = make_plan(
+            call.searches,
+            request.headers,
+            self._policy.rule(self._store, self._names.name(call.collection)),
+            self._caution.row_limit(call.collection),
+        )
+        if isinstance(plan, Reason):
+            raise _Passed(Outcome.PASSED, plan)
+        widened = call.encode_request(plan.windows)
+        sent = perf_counter()
+        answer = await self._ask(call, widened)
+        if answer.status in REFUSALS:
+            return await self._refused(call, request, answer, started)
+        received = perf_counter()
+        if answer.status != 200:
+            verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
+            return _Answer(answer, verdict, sent - started, received - sent)
+        reply = self._read(call, answer)
+        deadline = self._loop_time() + plan.budget - (sent - started)
+        if plan.rule.mode == "shadow":
+            ranked = self._shadow(plan, reply, deadline)
+        else:
+            ranked = await self._rank(plan, reply, deadline)
+        response = reply.encode_response(
+            [_page(one, search, plan) for one, search in zip(ranked, plan.searches, strict=True)]
+        )
+        verdict = worst(tuple(one.verdict for one in ranked))
+        return _Answer(response, verdict, (sent - started) + (perf_counter() - received), received - sent)
+
+    async def _decode(self, request: WireRequest) -> Call:
+        with self._telemetry.span(names.DECODE):
+            try:
+                call = self._codec.decode_request(request)
+                if self._names.missing(call.collection):
+                    await self._names.ask(request, call.collection)
+                    # The name decides which fields hold the text, so the request is read once more.
+                    call = self._codec.decode_request(request)
+            except Undecodable as error:
+                _log.info("request not understood", extra={"store": self._store, "why": str(error)})
+                raise _Passed(Outcome.PASSED, Reason.UNDECODABLE_REQUEST) from error
+            return call
+
+    async def _ask(self, call: Call, request: WireRequest) -> WireResponse:
+        attributes = {
+            names.DB_SYSTEM: self._codec.system,
+            names.DB_OPERATION: "search",
+            names.DB_COLLECTION: self._names.name(call.collection),
+            names.SPAN_KIND: "RETRIEVER",
+        }
+        with self._telemetry.span(names.FETCH, SpanKind.CLIENT, attributes) as span:
+            try:
+                answer = await self._fetch(
+                    request._replace(headers=self._telemetry.carrying(request.headers))
+                )
+            except Oversized as error:
+                self._caution.learn(call.collection, None)
+                raise _Passed(Outcome.PASSED, Reason.TOO_LARGE) from error
+            span.set_attribute(names.DB_STATUS, str(answer.status))
+            return answer
+
+    async def _refused(
+        self, call: Call, request: WireRequest, refusal: WireResponse, started: float
+    ) -> _Answer:
+        """Send the request as it came; if the store takes that, it was the widening that it refused."""
+        original = await self._ask(call, request)
+        took = perf_counter() - started
+        if original.status != 200:
+            return _Answer(original, Verdict(Outcome.PASSED, Reason.STORE_ERROR), 0.0, took)
+        self._caution.learn(call.collection, call.row_limit(refusal))
+        return _Answer(original, Verdict(Outcome.FALLBACK, Reason.REFUSED), 0.0, took)
+
+    def _read(self, call: Call, answer: WireResponse) -> Reply:
+        with self._telemetry.span(names.DECODE):
+            try:
+                return call.decode_response(answer)
+            except Undecodable as error:
+                _log.warning("answer not understood", extra={"store": self._store, "why": str(error)})
+                self._caution.learn(call.collection, None)
+                raise _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY) from error
+
+    async def _rank(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
+        return await asyncio.gather(
+            *(
+                self._rank_one(plan, search, candidates, deadline)
+                for search, candidates in zip(plan.searches, reply.candidates, strict=True)
+            )
+        )
+
+    async def _rank_one(
+        self, plan: Plan, search: SearchPlan, candidates: Sequence[Candidate], deadline: float
+    ) -> Ranked:
+        if search.text is None or search.window is None:
+            reason = search.reason or Reason.INTERNAL_ERROR
+            return Ranked.store_order(len(candidates), Outcome.PASSED, reason)
+        ranker = self._rankers[plan.rule.rerank]
+        attributes = {
+            names.SPAN_KIND: "RERANKER",
+            names.RERANKER_MODEL: ranker.scorer_name,
+            names.RERANKER_TOP_K: search.page.stop - search.page.start,
+            names.SOURCE: search.text.source,
+            names.WINDOW: search.depth,
+            names.BUDGET_MS: plan.budget * 1000,
+        }
+        with self._telemetry.span(names.RANK, attributes=attributes) as span:
+            ranked = await ranker.rank(search.text.text, candidates, window=search.depth, deadline=deadline)
+            if span.is_recording():
+                span.set_attributes(names.verdict_attributes(ranked.verdict))
+                if ranked.scorer is not None:
+                    span.set_attribute(names.RERANKER_MODEL, ranked.scorer)
+                if ranked.verdict.outcome is Outcome.FALLBACK and ranked.verdict.reason is not None:
+                    span.set_attribute(names.ERROR_TYPE, ranked.verdict.reason.value)
+                    span.set_status(StatusCode.ERROR)
+                span.set_attributes(
+                    names.document_attributes(names.RERANKER_INPUT, candidates, range(len(candidates)))
+                )
+                span.set_attributes(
+                    names.document_attributes(names.RERANKER_OUTPUT, candidates, ranked.order)
+                )
+            return ranked
+
+    def _shadow(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
+        """Answer the store's order now and rank behind it, for the spans alone."""
+        if len(self._shadows) < MAX_SHADOWS:
+            self._shadows.spawn(self._rank(plan, reply, deadline), "shadow ranking")
+        return [
+            Ranked.store_order(len(candidates), Outcome.PASSED, search.reason or Reason.SHADOW)
+            for search, candidates in zip(plan.searches, reply.candidates, strict=True)
+        ]
+
+
+def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """Return the headers that tell a caller what happened."""
+    headers = [("x-midrank", verdict.outcome.value)]
+    if verdict.reason is not None:
+        headers.append(("x-midrank-reason", verdict.reason.value))
+    if verdict.scored:
+        headers.append(("x-midrank-scored", f"{verdict.scored}/{verdict.candidates}"))
+    return tuple(headers)
+
+
+def _marked(answer: _Answer) -> WireResponse:
+    headers = CIMultiDict(answer.response.headers)
+    headers.extend(outcome_headers(answer.verdict))
+    headers.add(
+        "server-timing", f"midrank;dur={answer.added * 1000:.1f}, store;dur={answer.store * 1000:.1f}"
+    )
+    return answer.response._replace(headers=CIMultiDictProxy(headers))
+
+
+def _page(ranked: Ranked, search: SearchPlan, plan: Plan) -> Ranking:
+    replaced = ranked.scores is not None and plan.rule.scores == "replace"
+    return Ranking(
+        ranked.order[search.page],
+        ranked.scores[search.page] if replaced and ranked.scores is not None else None,
+    )

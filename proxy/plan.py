@@ -1,0 +1,104 @@
+"""What will be done with a call: pure decisions from the policy, the caller's wishes and the searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.model import Reason
+from proxy.recovery import QueryText, recover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from multidict import CIMultiDictProxy
+
+    from proxy.codecs.base import Window
+    from proxy.model import Search
+    from proxy.policy import Rule
+
+MODE_HEADER = "x-midrank-mode"
+BUDGET_HEADER = "x-midrank-budget-ms"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """One search's part: the first `depth` of `window` fetched rows are ranked, then `page` is cut.
+
+    A window of None leaves the search as it was sent, for the reason beside it; `page` is then all of it.
+    """
+
+    page: slice
+    window: Window = None
+    depth: int = 0
+    text: QueryText | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A call's searches, and the seconds that midrank may add to it."""
+
+    rule: Rule
+    budget: float
+    searches: tuple[SearchPlan, ...]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The rows to fetch for every search."""
+        return tuple(search.window for search in self.searches)
+
+
+def make_plan(
+    searches: Sequence[Search],
+    headers: CIMultiDictProxy[str],
+    rule: Rule | None,
+    row_limit: int | None,
+) -> Plan | Reason:
+    """Return the plan for a call, or why all of it passes untouched.
+
+    `row_limit` is the most rows the store is known to give; None is no limit known.
+    """
+    # A caller can tighten a policy, never widen it: `off` is the only mode that may be asked for.
+    if rule is None or rule.mode == "off" or headers.get(MODE_HEADER, "").strip().lower() == "off":
+        return Reason.MODE_OFF
+    if row_limit == 0:
+        return Reason.REFUSED
+    texts, reason = recover(searches, headers)
+    plans = tuple(
+        _search_plan(search, text, rule, row_limit, reason)
+        for search, text in zip(searches, texts, strict=True)
+    )
+    left_alone = next((plan.reason for plan in plans if plan.reason is not None), None)
+    if left_alone is not None and all(plan.window is None for plan in plans):
+        return left_alone
+    return Plan(rule, _budget(headers, rule), plans)
+
+
+def _search_plan(
+    search: Search, text: QueryText | None, rule: Rule, row_limit: int | None, reason: Reason
+) -> SearchPlan:
+    everything = slice(None)
+    if not search.supported:
+        return SearchPlan(everything, reason=Reason.UNSUPPORTED_SEARCH)
+    if search.limit == 0:
+        return SearchPlan(everything, reason=Reason.TOO_FEW)
+    if text is None:
+        return SearchPlan(everything, reason=reason)
+    end = search.offset + search.limit
+    depth = rule.candidates.window(search.limit)
+    if row_limit is not None:
+        depth = min(depth, row_limit)
+    if search.offset >= depth:
+        return SearchPlan(everything, reason=Reason.BEYOND_WINDOW)
+    return SearchPlan(slice(search.offset, end), max(depth, end), depth, text)
+
+
+def _budget(headers: CIMultiDictProxy[str], rule: Rule) -> float:
+    """Return the seconds that may be added: the policy's, or fewer where the caller asks for fewer."""
+    try:
+        wish = float(headers.get(BUDGET_HEADER, "inf"))
+    except ValueError:
+        wish = float("inf")
+    # `not wish >= 0` is also true of NaN.
+    return min(rule.budget_ms, rule.budget_ms if not wish >= 0 else wish) / 1000

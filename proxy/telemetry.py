@@ -1,0 +1,208 @@
+"""Every span, attribute and metric name, once; and the OpenTelemetry set-up from the standard variables.
+
+Off unless a standard `OTEL_*` variable switches an exporter on; then it costs nothing. Text, vectors and
+credentials are never recorded: no method here takes any.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from opentelemetry import context, trace
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from proxy.errors import BadConfig, Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from opentelemetry.metrics import Meter
+    from opentelemetry.trace import Tracer
+    from opentelemetry.util.types import Attributes
+
+    from proxy.model import Candidate, Verdict
+
+# Spans: midrank.exchange > midrank.decode, midrank.fetch, midrank.rank > midrank.model
+EXCHANGE, DECODE, FETCH, RANK, MODEL = (
+    f"midrank.{step}" for step in ("exchange", "decode", "fetch", "rank", "model")
+)
+
+STORE = "midrank.store"
+SOURCE = "midrank.source"
+MODE = "midrank.mode"
+BUDGET_MS = "midrank.budget_ms"
+WINDOW = "midrank.window"
+CANDIDATES = "midrank.candidates"
+SCORED = "midrank.scored"
+OUTCOME = "midrank.outcome"
+REASON = "midrank.reason"
+ERROR_TYPE = "error.type"
+
+# Stable database conventions: opentelemetry.io/docs/specs/semconv/database/database-spans
+DB_SYSTEM = "db.system.name"
+DB_COLLECTION = "db.collection.name"
+DB_OPERATION = "db.operation.name"
+DB_STATUS = "db.response.status_code"
+
+# OpenInference: github.com/Arize-ai/openinference, spec/semantic_conventions.md
+SPAN_KIND = "openinference.span.kind"
+RERANKER_MODEL = "reranker.model_name"
+RERANKER_TOP_K = "reranker.top_k"
+RERANKER_INPUT = "reranker.input_documents"
+RERANKER_OUTPUT = "reranker.output_documents"
+# 50 documents would exceed the default of 128 attributes a span; the head of both lists tells the story.
+MAX_DOCUMENTS = 10
+
+OUTCOMES_METRIC = "midrank.rank.outcomes"
+ADDED_METRIC = "midrank.exchange.added"
+# Seconds; made for budgets of 50 to 500 ms.
+ADDED_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
+
+# A collector that is gone keeps an orderly shutdown waiting for up to 48 s (measured).
+SHUTDOWN_TIMEOUT = 2.0
+
+_TRACE_CONTEXT = TraceContextTextMapPropagator()
+_NO_SPAN: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
+
+
+class Telemetry:
+    """Spans and metrics of one process; without a tracer and a meter all of it does nothing."""
+
+    def __init__(self, tracer: Tracer | None = None, meter: Meter | None = None) -> None:
+        self._tracer = tracer
+        self._outcomes = meter and meter.create_counter(OUTCOMES_METRIC, description="Searches by outcome.")
+        self._added = meter and meter.create_histogram(
+            ADDED_METRIC,
+            unit="s",
+            description="Time that midrank added to a search.",
+            explicit_bucket_boundaries_advisory=ADDED_BUCKETS,
+        )
+
+    def span(
+        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes = None
+    ) -> AbstractContextManager[Span]:
+        """Open a span as a child of the current one."""
+        if self._tracer is None:
+            return _NO_SPAN
+        return self._tracer.start_as_current_span(
+            name, kind=kind, attributes=attributes, record_exception=False
+        )
+
+    def continued(self, headers: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Make the caller's trace the current one; spans opened inside belong to it."""
+        return nullcontext() if self._tracer is None else _attached(headers)
+
+    def carrying(self, headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+        """Return the headers with `traceparent` naming the current span; all others stay as they came."""
+        if self._tracer is None or not trace.get_current_span().get_span_context().is_valid:
+            return headers
+        carrier: dict[str, str] = {}
+        _TRACE_CONTEXT.inject(carrier)
+        carried = CIMultiDict(headers)
+        carried["traceparent"] = carrier["traceparent"]
+        return CIMultiDictProxy(carried)
+
+    def count(self, store: str, verdict: Verdict, added: float | None) -> None:
+        """Count an exchange and the seconds that midrank added to it, where it was not just passed on."""
+        labels = {STORE: store, OUTCOME: verdict.outcome.value}
+        if verdict.reason is not None:
+            labels[REASON] = verdict.reason.value
+        if self._outcomes:
+            self._outcomes.add(1, labels)
+        if self._added and added is not None:
+            self._added.record(added, {STORE: store, OUTCOME: verdict.outcome.value})
+
+
+@contextmanager
+def _attached(headers: Mapping[str, str]) -> Iterator[None]:
+    # Attached, not passed as an argument to a span: what is opened deeper down must see it as well.
+    token = context.attach(_TRACE_CONTEXT.extract({key.lower(): value for key, value in headers.items()}))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def verdict_attributes(verdict: Verdict) -> dict[str, str | int]:
+    """Return a verdict as span attributes."""
+    attributes: dict[str, str | int] = {
+        OUTCOME: verdict.outcome.value,
+        SCORED: verdict.scored,
+        CANDIDATES: verdict.candidates,
+    }
+    if verdict.reason is not None:
+        attributes[REASON] = verdict.reason.value
+    return attributes
+
+
+def document_attributes(
+    prefix: str, candidates: Sequence[Candidate], order: Sequence[int]
+) -> dict[str, str | float]:
+    """Return ids and store scores of the first rows, flattened as OpenInference wants them; no text."""
+    attributes: dict[str, str | float] = {}
+    for place, index in enumerate(order[:MAX_DOCUMENTS]):
+        attributes[f"{prefix}.{place}.document.id"] = candidates[index].id
+        score = candidates[index].score
+        if score is not None:
+            attributes[f"{prefix}.{place}.document.score"] = score
+    return attributes
+
+
+def telemetry_from_environment(environment: Mapping[str, str] = os.environ) -> TelemetrySession:
+    """Set OpenTelemetry up the way the standard variables say.
+
+    Raises:
+        BadConfig: a variable asks for an exporter or protocol that is not built in.
+    """
+    signals = {signal: _exporter(signal, environment) for signal in ("TRACES", "METRICS")}
+    tracer = meter = None
+    closers = []
+    if signals["TRACES"] != "none":
+        from proxy._otel import make_tracer  # noqa: PLC0415 - the SDK takes 100 ms to import
+
+        tracer, close = make_tracer(signals["TRACES"])
+        closers.append(close)
+    if signals["METRICS"] != "none":
+        from proxy._otel import make_meter  # noqa: PLC0415 - the SDK takes 100 ms to import
+
+        meter, close = make_meter(signals["METRICS"])
+        closers.append(close)
+    return TelemetrySession(Telemetry(tracer, meter), closers)
+
+
+class TelemetrySession:
+    """Telemetry and what must be flushed at the end of the process."""
+
+    def __init__(self, telemetry: Telemetry, closers: Sequence[Callable[[], object]]) -> None:
+        self.telemetry = telemetry
+        self._closers = closers
+
+    def close(self) -> None:
+        """Flush, but never keep the process for longer than `SHUTDOWN_TIMEOUT`."""
+        threads = [threading.Thread(target=close, daemon=True) for close in self._closers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SHUTDOWN_TIMEOUT)
+
+
+def _exporter(signal: str, environment: Mapping[str, str]) -> str:
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return "none"
+    endpoint = environment.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or environment.get(
+        "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    name = f"OTEL_{signal}_EXPORTER"
+    exporter = environment.get(name) or ("otlp" if endpoint else "none")
+    if exporter not in ("otlp", "console", "none"):
+        raise BadConfig((Mistake("(environment)", name, repr(exporter), "otlp, console or none"),))
+    for key in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        protocol = environment.get(key, "http/protobuf")
+        if exporter == "otlp" and protocol != "http/protobuf":
+            raise BadConfig((Mistake("(environment)", key, repr(protocol), "http/protobuf"),))
+    return exporter

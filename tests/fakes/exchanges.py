@@ -1,0 +1,52 @@
+"""Exchanges for listeners under test: one that claims nothing, one that runs what it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from proxy.model import Forward, WireRequest, WireResponse
+
+
+@dataclass
+class PassAll:
+    """Claims nothing; learns from the answers to the targets it is told of."""
+
+    teaching: frozenset[str] = frozenset()
+    learnt: list[bytes] = field(default_factory=list)
+
+    def claims(self, method: str, target: str) -> bool:
+        return False
+
+    async def run(self, request: WireRequest) -> WireResponse | Forward:
+        raise AssertionError("nothing was claimed")
+
+    def teaches(self, method: str, target: str) -> bool:
+        return target in self.teaching
+
+    def learn(self, body: bytes) -> None:
+        self.learnt.append(body)
+
+
+@dataclass
+class ClaimPosts:
+    """Claims every POST and answers it by `answer`."""
+
+    answer: Callable[[WireRequest], Awaitable[WireResponse | Forward]]
+    ran: list[WireRequest] = field(default_factory=list)
+
+    def claims(self, method: str, target: str) -> bool:
+        return method == "POST"
+
+    async def run(self, request: WireRequest) -> WireResponse | Forward:
+        self.ran.append(request)
+        return await self.answer(request)
+
+    def teaches(self, method: str, target: str) -> bool:
+        return False
+
+    def learn(self, body: bytes) -> None:
+        raise AssertionError("nothing teaches")

@@ -1,0 +1,38 @@
+"""midrank in a thread of its own, for tests whose clients block the calling thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from proxy.app import App
+from tests.fakes.servers import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from proxy.policy import Policy
+    from proxy.scoring.base import Scorer
+
+JOIN_TIMEOUT = 30.0  # seconds; a thread that outlives this would hang the test run in silence
+
+
+@contextmanager
+def running(policy: Policy, scorers: Mapping[str, Scorer] | None = None) -> Iterator[Mapping[str, Address]]:
+    """Run midrank; give every store's address by its name. `scorers` stand in for models of the policy."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="midrank")
+    thread.start()
+    try:
+        app = App(policy, scorers=scorers)
+        asyncio.run_coroutine_threadsafe(app.start(), loop).result(JOIN_TIMEOUT)
+        try:
+            yield {name: Address(*address) for name, address in app.addresses.items()}
+        finally:
+            asyncio.run_coroutine_threadsafe(app.close(), loop).result(JOIN_TIMEOUT)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(JOIN_TIMEOUT)
+        loop.close()

@@ -1,0 +1,255 @@
+"""One exchange, whatever happens in it: the app gets the store's rows, and a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import orjson
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable
+from proxy.model import Forward, WireResponse
+from proxy.names import CollectionNames
+from proxy.pipeline import Pipeline
+from proxy.policy import Policy
+from proxy.scoring.ranker import Ranker
+from proxy.scoring.tiers import Tiers
+from proxy.telemetry import Telemetry
+from tests.fakes.odd_scorers import FAULTY, Halfway, Hanging, NeverReady, Reversing, TermOverlap
+from tests.fakes.toy_codec import NO_HEADERS, ToyCodec, ToyStore, toy_request
+
+TEN = (10, 0, "q")
+
+
+class Exchanges:
+    """A pipeline over a toy store."""
+
+    def __init__(self, store, scorer, codec, **rule):
+        policy = Policy.model_validate(
+            {
+                "stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://toys"}],
+                "rules": [{"budget_ms": 30_000, **rule}],
+            }
+        )
+        self.store = store
+        self.scorer = scorer
+        self.ranker = Ranker(Tiers([scorer]))
+        self.pipeline = Pipeline(
+            store="chroma",
+            policy=policy,
+            codec=codec,
+            names=CollectionNames(None, store.fetch),
+            fetch=store.fetch,
+            rankers={("default",): self.ranker},
+            telemetry=Telemetry(),
+        )
+
+    async def __aenter__(self):
+        if not isinstance(self.scorer, NeverReady):
+            await self.scorer.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.scorer.close()
+        await self.ranker.close()
+        await self.pipeline.close()
+
+    async def run(self, *searches, headers=()):
+        return await self.pipeline.run(toy_request(*searches, headers=headers))
+
+
+def exchanges(store=None, scorer=None, codec=None, **rule):
+    return Exchanges(store or ToyStore(), scorer or Reversing(), codec or ToyCodec(), **rule)
+
+
+def rows(answer):
+    return orjson.loads(answer.body)
+
+
+def story(answer):
+    """The outcome, its reason and nothing else."""
+    headers = dict(answer.headers)
+    return " ".join(headers[name] for name in ("x-midrank", "x-midrank-reason") if name in headers)
+
+
+async def test_the_page_is_cut_from_the_reranked_window():
+    async with exchanges() as here:
+        answer = await here.run(TEN)
+
+    assert rows(answer) == [list(range(49, 39, -1))]
+    assert story(answer) == "reranked"
+    assert answer.headers["x-midrank-scored"] == "50/50"
+    assert answer.headers["server-timing"].startswith("midrank;dur=")
+
+
+async def test_pages_are_disjoint_and_the_store_s_tail_follows():
+    async with exchanges() as here:
+        pages = [rows(await here.run((10, offset, "q")))[0] for offset in (0, 10, 20, 30, 40)]
+        across = await here.run((10, 45, "q"))
+        beyond = await here.run((10, 50, "q"))
+
+    assert sum(pages, []) == list(range(49, -1, -1))
+    assert rows(across) == [[4, 3, 2, 1, 0, 50, 51, 52, 53, 54]]
+    assert story(beyond) == "passed beyond_window"
+
+
+async def test_fewer_rows_than_asked_is_no_error():
+    async with exchanges(ToyStore(size=3)) as here:
+        assert rows(await here.run(TEN)) == [[2, 1, 0]]
+
+
+async def test_every_search_of_a_call_has_its_own_ranking():
+    async with exchanges(scorer=TermOverlap()) as here:
+        answer = await here.run((2, 0, "7"), (2, 0, "9"))
+
+    assert rows(answer) == [[7, 0], [9, 0]]
+
+
+async def test_a_partial_ranking_says_how_far_it_came():
+    async with exchanges(scorer=Halfway()) as here:
+        answer = await here.run(TEN)
+
+    assert story(answer) == "partial late"
+    assert answer.headers["x-midrank-scored"] == "25/50"
+
+
+@pytest.mark.parametrize("make", [make for make in FAULTY if make is not Hanging])
+async def test_a_broken_scorer_leaves_the_page_the_store_would_have_sent(make):
+    async with exchanges(scorer=make()) as here:
+        answer = await here.run(TEN)
+
+    assert rows(answer) == [list(range(10))]
+    assert answer.headers["x-midrank"] == "fallback"
+
+
+async def test_a_hanging_scorer_costs_the_budget_and_no_more():
+    async with exchanges(scorer=Hanging(), budget_ms=50) as here:
+        answer = await here.run(TEN)
+
+    assert rows(answer) == [list(range(10))]
+    assert story(answer) == "fallback late"
+
+
+async def test_without_a_text_the_original_goes_on():
+    async with exchanges() as here:
+        answer = await here.run((10, 0, None))
+
+    assert isinstance(answer, Forward)
+    assert story(answer) == "passed no_query_text"
+    assert here.store.asked == []
+
+
+async def test_a_request_that_is_not_understood_goes_on():
+    async with exchanges() as here:
+        answer = await here.pipeline.run(toy_request(TEN)._replace(body=b"{"))
+
+    assert story(answer) == "passed undecodable_request"
+
+
+async def test_an_answer_that_is_not_understood_is_asked_for_again_as_it_was():
+    odd = WireResponse(200, NO_HEADERS, b"{}")
+    async with exchanges(ToyStore(answer=odd)) as here:
+        first, second = await here.run(TEN), await here.run(TEN)
+
+    assert isinstance(first, Forward)
+    assert story(first) == "fallback undecodable_reply"
+    assert story(second) == "passed refused", "the next search does not pay again"
+
+
+async def test_a_refused_window_is_learnt():
+    async with exchanges(ToyStore(limit=30)) as here:
+        first, second = await here.run(TEN), await here.run(TEN)
+
+    assert rows(first) == [list(range(10))]
+    assert story(first) == "fallback refused"
+    assert rows(second) == [list(range(29, 19, -1))]
+    assert story(second) == "reranked"
+
+
+async def test_a_refusal_without_a_limit_leaves_the_collection_alone():
+    async with exchanges(ToyStore(limit=30, says_limit=False)) as here:
+        first, second = await here.run(TEN), await here.run(TEN)
+
+    assert story(first) == "fallback refused"
+    assert story(second) == "passed refused"
+
+
+async def test_an_app_s_own_mistake_is_answered_by_the_store_and_taught_to_nobody():
+    """Else one app with wrong requests could switch reranking off for all others."""
+    async with exchanges(ToyStore(limit=5)) as here:
+        wrong, right = await here.run((10, 0, "q")), await here.run((3, 0, "q"))
+
+    assert wrong.status == 400
+    assert story(wrong) == "passed store_error"
+    assert story(right) == "fallback refused"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 429, 500, 503])
+async def test_a_store_s_error_is_passed_on_and_never_repeated(status):
+    error = WireResponse(status, CIMultiDictProxy(CIMultiDict({"retry-after": "3"})), b"no")
+    async with exchanges(ToyStore(answer=error)) as here:
+        answer = await here.run(TEN)
+
+    assert (answer.status, answer.body, answer.headers["retry-after"]) == (status, b"no", "3")
+    assert story(answer) == "passed store_error"
+    assert len(here.store.asked) == 1
+
+
+async def test_an_answer_too_large_to_hold_is_streamed_instead():
+    async with exchanges(ToyStore(answer=Oversized())) as here:
+        assert story(await here.run(TEN)) == "passed too_large"
+        assert story(await here.run(TEN)) == "passed refused"
+
+
+async def test_a_store_that_is_down_is_the_listener_s_to_tell():
+    async with exchanges(ToyStore(answer=Unanswerable(UPSTREAM_UNREACHABLE, "refused"))) as here:
+        with pytest.raises(Unanswerable):
+            await here.run(TEN)
+
+
+async def test_a_mistake_of_ours_costs_the_reranking_only(caplog):
+    class Broken(ToyCodec):
+        def decode_request(self, request):
+            raise ZeroDivisionError
+
+    async with exchanges(codec=Broken()) as here:
+        answer = await here.run(TEN)
+
+    assert story(answer) == "fallback internal_error"
+    assert "exchange failed" in caplog.messages
+
+
+async def test_the_budget_covers_what_was_spent_before_the_store_was_asked():
+    scorer = Reversing()
+    async with exchanges(scorer=scorer) as here:
+        await here.run(TEN, headers=[("x-midrank-budget-ms", "1000")])
+        assert scorer.jobs[0].deadline - asyncio.get_running_loop().time() < 1
+
+
+async def test_in_shadow_the_store_s_order_is_answered_and_ranked_behind():
+    scorer = Reversing()
+    async with exchanges(scorer=scorer, mode="shadow") as here:
+        answer = await here.run(TEN)
+        assert rows(answer) == [list(range(10))]
+        assert story(answer) == "passed shadow"
+        while not scorer.jobs:
+            await asyncio.sleep(0)
+
+
+async def test_fallbacks_are_logged_once_each_with_their_reason_and_no_text(caplog):
+    async with exchanges(scorer=NeverReady()) as here:
+        with caplog.at_level(logging.INFO):
+            await here.run((10, 0, "secret words"))
+
+    (record,) = caplog.records
+    assert (record.getMessage(), record.reason, record.store) == ("search fell back", "warming", "chroma")
+    assert "secret" not in repr(vars(record))
+
+
+async def test_two_hundred_searches_at_once_do_not_mix():
+    async with exchanges(ToyStore(size=200), TermOverlap(), candidates={"min": 200, "max": 200}) as here:
+        answers = await asyncio.gather(*(here.run((1, 0, str(number))) for number in range(200)))
+
+    assert [rows(answer) for answer in answers] == [[[number]] for number in range(200)]
