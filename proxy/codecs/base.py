@@ -6,7 +6,7 @@ whatever bytes it is given::
     codec.decode_request(request) -> Call          what is asked: searches with the app's own limit and offset
     call.encode_request(windows)  -> WireRequest   the same request, asking for more rows and for their text
     call.decode_response(answer)  -> Reply         the candidates of every search
-    reply.encode_response(ranks)  -> WireResponse  the same answer: rows chosen and ordered, nothing borrowed left
+    reply.encode_response(ranks)  -> WireResponse  the same answer: chosen rows, nothing borrowed left
 
 All reading happens in the decoders, so that what was decoded encodes without an error.
 """
@@ -93,11 +93,6 @@ class Codec(Protocol):
     @property
     def system(self) -> str:
         """The store's name in `db.system.name`, lower case."""
-        ...
-
-    @property
-    def name_book(self) -> NameBook | None:
-        """How to learn the collections' names; None where paths hold the name itself."""
         ...
 
     def claims(self, method: str, target: str) -> bool:

@@ -1,0 +1,248 @@
+"""The composition root: a policy becomes codecs, scorers, pipelines and listeners; start, drain, stop.
+
+Listeners open first and pass everything through; models load behind them: the app never waits for midrank.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
+from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
+from proxy.codecs.text import TextFields
+from proxy.errors import BadConfig
+from proxy.listeners.admin import AdminListener
+from proxy.listeners.http import HttpListener
+from proxy.names import CollectionNames
+from proxy.pipeline import Pipeline
+from proxy.policy import ChromaStore, CrossEncoderOnnxModel, LateInteractionModel, QdrantStore
+from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
+from proxy.scoring.late_interaction import LateInteraction
+from proxy.scoring.model_files import BUILT_IN_MODEL, locate
+from proxy.scoring.ranker import Ranker
+from proxy.scoring.tiers import Tiers
+from proxy.scoring.token_matrices import TokenMatrices
+from proxy.tasks import Tasks
+from proxy.telemetry import Telemetry
+from proxy.upstream.http import HttpUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from proxy.codecs.base import Codec, FieldsOf
+    from proxy.errors import Mistake
+    from proxy.model import WireRequest, WireResponse
+    from proxy.policy import Model, Policy, Store
+    from proxy.scoring.base import Scorer
+
+    Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+class App:
+    """Everything that runs in one process."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        scorers: Mapping[str, Scorer] | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        """Keep the policy; `scorers` stand in for models of the same name, for tests."""
+        self._policy = policy
+        self._telemetry = telemetry or Telemetry()
+        self._scorers: dict[str, Scorer] = {
+            name: (scorers or {}).get(name) or build_scorer(name, policy.models[name])
+            for name in policy.used_models
+        }
+        self._rankers: dict[tuple[str, ...], Ranker] = {}
+        self._stores: dict[str, _StoreFront] = {}
+        self._admin = AdminListener(policy.admin, self.model_states) if policy.admin else None
+        self._loading = Tasks()
+        self._loads: list[asyncio.Task[None]] = []
+        self._failed: set[str] = set()
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """The bound host and port of every store's listener, by store name."""
+        return {name: front.listener.address for name, front in self._stores.items()}
+
+    @property
+    def admin_address(self) -> tuple[str, int] | None:
+        """The bound host and port of the admin listener, if the policy has one."""
+        return self._admin.address if self._admin else None
+
+    def model_states(self) -> dict[str, str]:
+        """Say of every model in use whether it is `warming`, `ready` or `failed`."""
+        return {
+            name: "failed" if name in self._failed else "ready" if scorer.ready else "warming"
+            for name, scorer in self._scorers.items()
+        }
+
+    async def start(self) -> None:
+        """Open the listeners, then load the models behind them.
+
+        Raises:
+            BadConfig: an address can't be bound.
+        """
+        self._rankers = {
+            rule.rerank: Ranker(Tiers([self._scorers[name] for name in rule.rerank]))
+            for rule in self._policy.rules
+            if rule.mode != "off"
+        }
+        try:
+            for store in self._policy.stores:
+                self._stores[store.name] = front = _StoreFront(
+                    store, self._policy, self._rankers, self._telemetry
+                )
+                await front.start()
+            if self._admin:
+                await self._admin.start()
+        except BadConfig:
+            await self.close()
+            raise
+        self._loads = [
+            self._loading.spawn(self._load(name, scorer), f"load {name}")
+            for name, scorer in self._scorers.items()
+        ]
+
+    async def loaded(self) -> None:
+        """Wait until every model is ready or has failed."""
+        await asyncio.gather(*self._loads, return_exceptions=True)
+
+    async def close(self, drain: float = 0.0) -> None:
+        """Stop listening, give requests under way `drain` seconds, then let go of everything."""
+        await asyncio.gather(*(front.close(drain) for front in self._stores.values()))
+        self._stores = {}
+        if self._admin:
+            await self._admin.close()
+        await self._loading.close()
+        for ranker in self._rankers.values():
+            await ranker.close()
+        for scorer in self._scorers.values():
+            await scorer.close()
+
+    async def _load(self, name: str, scorer: Scorer) -> None:
+        _log.info("model loading", extra={"model": name})
+        try:
+            await scorer.start()
+        except Exception:
+            self._failed.add(name)
+            raise  # the task logs it; searches fall back with the reason `warming`
+        _log.info("model ready", extra={"model": name})
+
+
+def locate_models(policy: Policy) -> None:
+    """Check that the files of every model in use are there, without loading any.
+
+    Raises:
+        BadConfig: some are missing; all of them are named.
+    """
+    mistakes: list[Mistake] = []
+    for name in policy.used_models:
+        model = policy.models[name]
+        source = model.model if isinstance(model, CrossEncoderOnnxModel) else BUILT_IN_MODEL
+        try:
+            locate(source, key=f"models.{name}")
+        except BadConfig as error:
+            mistakes.extend(error.mistakes)
+    if mistakes:
+        raise BadConfig(tuple(mistakes))
+
+
+class _StoreFront:
+    """What stands in front of one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        rankers: Mapping[tuple[str, ...], Ranker],
+        telemetry: Telemetry,
+    ) -> None:
+        self._upstream = HttpUpstream(store.upstream, silence_timeout=store.timeout_s)
+        codec, names = _codec(store, self._upstream.fetch)
+        self._pipeline = Pipeline(
+            store=store.name,
+            policy=policy,
+            codec=codec,
+            names=names,
+            fetch=self._upstream.fetch,
+            rankers=rankers,
+            telemetry=telemetry,
+        )
+        host, _, port = store.listen.rpartition(":")
+        self.listener = HttpListener(
+            self._pipeline, self._upstream, host=host, port=int(port), name=store.name
+        )
+
+    async def start(self) -> None:
+        await self._upstream.start()
+        await self.listener.start()
+
+    async def close(self, drain: float) -> None:
+        await self.listener.close(drain)
+        await self._pipeline.close()
+        await self._upstream.close()
+
+
+def _codec(store: Store, fetch: Fetch) -> tuple[Codec, CollectionNames]:
+    """Return the codec of a store and the names that its collections go by."""
+    match store:
+        case ChromaStore():
+            names = CollectionNames(ChromaNameBook(), fetch)
+            return ChromaCodec(_fields_of(store, names)), names
+        case QdrantStore():
+            names = CollectionNames(None, fetch)
+            options = QdrantOptions(
+                batch=store.batch,
+                prefetch_overfetch=store.prefetch_overfetch,
+                rescored_prefetch=store.rescored_prefetch,
+            )
+            return QdrantHttpCodec(_fields_of(store, names), options), names
+        case _:
+            assert_never(store)
+
+
+def _fields_of(store: Store, names: CollectionNames) -> FieldsOf:
+    """Return what tells the text fields of a collection by its id or name."""
+    rules = [(glob, TextFields(text.fields, text.join)) for glob, text in store.text.items()]
+
+    def fields_of(collection: str) -> TextFields:
+        name = names.name(collection)
+        return next((fields for glob, fields in rules if fnmatchcase(name, glob)), TextFields())
+
+    return fields_of
+
+
+def build_scorer(name: str, model: Model) -> Scorer:
+    """Return the scorer that a model of the policy describes; it loads nothing yet."""
+    match model:
+        case LateInteractionModel():
+            matrices = TokenMatrices(
+                model.memory_mb * 2**20, path=Path(model.file) if model.file is not None else None
+            )
+            return LateInteraction(
+                BUILT_IN_MODEL,
+                name=name,
+                precision=model.precision,
+                max_tokens=model.max_tokens,
+                matrices=matrices,
+                threads=model.threads,
+            )
+        case CrossEncoderOnnxModel():
+            return CrossEncoderOnnx(
+                model.model,
+                name=name,
+                precision=model.precision,
+                max_tokens=model.max_tokens,
+                threads=model.threads,
+            )
+        case _:
+            assert_never(model)

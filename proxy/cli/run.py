@@ -1,0 +1,55 @@
+"""midrank run: serve."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from proxy.app import App, locate_models
+from proxy.cli.policy_source import add_policy_arguments, policy_from
+from proxy.logs import log_to_stderr
+from proxy.telemetry import telemetry_from_environment
+
+if TYPE_CHECKING:
+    import argparse
+
+    from proxy.policy import Policy
+    from proxy.telemetry import Telemetry
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    add_policy_arguments(parser)
+    parser.add_argument(
+        "--drain-seconds", type=float, default=5.0, help="after SIGTERM, finish what is under way (default 5)"
+    )
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is under way."""
+    policy = policy_from(arguments)
+    log_to_stderr(arguments.log_level)
+    locate_models(policy)
+    session = telemetry_from_environment()
+    try:
+        uvloop.run(_serve(policy, session.telemetry, arguments.drain_seconds))
+    finally:
+        session.close()
+    return 0
+
+
+async def _serve(policy: Policy, telemetry: Telemetry, drain: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = App(policy, telemetry=telemetry)
+    await app.start()
+    try:
+        await stop.wait()
+    finally:
+        await app.close(drain)

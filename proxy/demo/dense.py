@@ -1,0 +1,50 @@
+"""The embeddings that the demo's application stores: all-MiniLM-L6-v2, mean-pooled, of length 1.
+
+It is the model that midrank's built-in reranker is made of, so nothing more is downloaded; pooling and
+normalisation follow its card, huggingface.co/sentence-transformers/all-MiniLM-L6-v2.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from proxy.scoring.cpus import usable_cpus
+from proxy.scoring.model_files import BUILT_IN_MODEL
+from proxy.scoring.onnx_session import OnnxModel
+from proxy.scoring.prepared_model import prepare
+from proxy.scoring.text_reader import TextReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+NAME = "all-MiniLM-L6-v2-int8"
+# The model was trained on texts of at most this length, and is cut there by its own configuration.
+MAX_TOKENS = 256
+
+
+def embed(texts: Sequence[str], advance: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+    """Return one embedding per text, float32, shape (n, 384); `advance(1)` is called for each.
+
+    Raises:
+        BadConfig: the model is not installed.
+    """
+    prepared = prepare(BUILT_IN_MODEL, precision="int8")
+    reader = TextReader(prepared.tokenizer, MAX_TOKENS)
+    model = OnnxModel(prepared.graph)
+
+    def embed_one(text: str) -> NDArray[np.float32]:
+        pooled: NDArray[np.float32] = model.run(reader.one(text)).mean(axis=0)
+        return pooled / np.float32(np.linalg.norm(pooled))
+
+    rows = []
+    with ThreadPoolExecutor(usable_cpus()) as threads:
+        for row in threads.map(embed_one, texts):
+            rows.append(row)
+            if advance is not None:
+                advance(1)
+    return np.stack(rows)

@@ -1,0 +1,66 @@
+"""What a run of the demo prepares and the next one finds again, in the user's cache folder.
+
+Everything is kept under a name that says what it was made from, so nothing stale is ever found: another
+Python, another embedding model or another Chroma means another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import sys
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+
+from proxy.demo import _live_docs, _source_docs, corpus
+from proxy.demo.corpus import Passage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+def demo_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder: beside the models, in `$MIDRANK_CACHE_DIR` or `~/.cache/midrank`."""
+    return Path(environment.get("MIDRANK_CACHE_DIR") or Path.home() / ".cache" / "midrank") / "demo"
+
+
+def kept_corpus(folder: Path) -> tuple[Passage, ...]:
+    """Read the corpus that this interpreter and this code make; parsing the library takes seconds."""
+    sources = [inspect.getsource(module).encode() for module in (corpus, _live_docs, _source_docs)]
+    key = hashlib.sha256(b"\0".join([sys.version.encode(), sys.prefix.encode(), *sources])).hexdigest()[:16]
+    file = folder / f"corpus-{key}.json"
+    if file.exists():
+        return tuple(Passage(**item) for item in orjson.loads(file.read_bytes()))
+    passages = corpus.read_corpus()
+    _write(file, orjson.dumps([asdict(passage) for passage in passages]))
+    return passages
+
+
+def kept_vectors(
+    folder: Path, texts: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return `embed(texts)`, float32, shape (n, d); from the folder if just these were embedded before."""
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+    file = folder / f"vectors-{digest}.npy"
+    if not file.exists():
+        buffer = BytesIO()
+        np.save(buffer, embed(texts), allow_pickle=False)
+        _write(file, buffer.getvalue())
+    vectors: NDArray[np.float32] = np.load(file, allow_pickle=False)
+    return vectors
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file so that it is there completely or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)

@@ -1,0 +1,58 @@
+"""The demo as a command: it ends with an exit code, and never leaves a server behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from proxy.demo.report import make_console
+from proxy.demo.servers import DemoFailed
+from proxy.demo.steps import show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+def run_demo(*, keep: bool = False, fresh: bool = False) -> int:
+    """Run the demo and return the exit code; both servers have ended when this returns.
+
+    `keep` leaves them up until Ctrl-C, `fresh` first forgets what earlier runs have prepared.
+
+    Raises:
+        BadConfig: the built-in model is not installed.
+    """
+    console = make_console()
+    _bypass_http_proxies()
+    with _sigterm_as_ctrl_c():
+        try:
+            show(console, keep=keep, fresh=fresh)
+        except DemoFailed as error:
+            console.print(f"\n{error}", style="red", markup=False)
+            return 1
+        except KeyboardInterrupt:
+            console.print("\nStopped, and so are both servers.")
+            return 0 if keep else 130
+    return 0
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM leave through every `finally`, as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _bypass_http_proxies() -> None:
+    """Keep loopback traffic out of a company's HTTP proxy, which `httpx` takes from the environment."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))

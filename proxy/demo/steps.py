@@ -1,0 +1,140 @@
+"""The steps of the demo, in order; each says what it did and how long it took."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import chromadb
+import orjson
+
+from proxy.demo import corpus
+from proxy.demo.asking import PAGE, asking
+from proxy.demo.dense import NAME, embed
+from proxy.demo.kept import demo_folder, kept_corpus, kept_vectors
+from proxy.demo.questions import read_questions
+from proxy.demo.report import side_by_side, step, summary_table
+from proxy.demo.results import summarise
+from proxy.demo.servers import chroma, midrank
+from proxy.demo.store import fill
+from proxy.recovery import BAGGAGE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from proxy.demo.asking import Asker, Pair
+    from proxy.demo.questions import Question
+
+    Vectors = NDArray[np.float32]
+
+# Seconds. After this long the second pass starts, warm or not; its outcomes show which.
+WARM_UP_LIMIT = 75.0
+# How midrank says that it has read all candidates.
+COMPLETE = ("reranked", "cached")
+
+
+def show(console: Console, *, keep: bool, fresh: bool) -> None:
+    """Prepare what is missing, ask everything twice, print it all; `keep` then waits for Ctrl-C.
+
+    Raises:
+        DemoFailed: a server did not come up.
+    """
+    root = demo_folder()
+    if fresh:
+        shutil.rmtree(root, ignore_errors=True)
+    started = time.perf_counter()
+    with step(console, "Reading the documentation of the Python standard library") as progress:
+        passages = kept_corpus(root)
+        documents = {passage.document for passage in passages}
+        progress.note(f"{len(passages)} passages about {len(documents)} functions, classes and methods")
+    questions = [question.known_to(documents) for question in read_questions()]
+    # What is kept below was made from these three.
+    folder = root / f"{corpus.digest(passages)}-{NAME}-chroma{chromadb.__version__}"
+    with step(console, f"Embedding them with {NAME}", len(passages)) as progress:
+        vectors = kept_vectors(
+            folder, [passage.text for passage in passages], lambda texts: embed(texts, progress.advance)
+        )
+    asked = kept_vectors(folder, [question.text for question in questions], embed)
+    with ExitStack() as servers:
+        with step(console, "Starting Chroma and filling it", len(passages)) as progress:
+            store_url = servers.enter_context(chroma(folder))
+            fill(store_url, passages, vectors, progress.advance)
+            progress.note(store_url)
+        with step(console, "Starting midrank in front of it") as progress:
+            midrank_url = servers.enter_context(midrank(store_url, folder))
+            progress.note(midrank_url)
+        with asking(store_url, midrank_url) as asker:
+            _ask_twice(console, asker, questions, asked)
+            curl = _curl(folder, asker, (store_url, midrank_url), questions[0], asked[0])
+        console.print(f"\nTook {time.perf_counter() - started:.0f} s. Kept for the next run: {root}")
+        if keep:
+            console.print(
+                "\nBoth servers stay up until Ctrl-C. The first question, with midrank's headers:\n"
+            )
+            console.print(curl, soft_wrap=True, markup=False)
+            signal.pause()
+
+
+def _ask_twice(console: Console, asker: Asker, questions: Sequence[Question], asked: Vectors) -> None:
+    """Ask all questions as midrank is, then again once it has read the passages that come up."""
+    remembers = asker.ask_midrank(questions[0].text, asked[0]).outcome in COMPLETE
+    first = _ask_all(console, "Asking every question directly and through midrank", asker, questions, asked)
+    _warm_up(console, asker, first, questions, asked)
+    second = _ask_all(console, "Asking everything again", asker, questions, asked)
+    console.print(side_by_side(questions, second))
+    state = "midrank remembers passages from an earlier run" if remembers else "midrank has read nothing yet"
+    summaries = [summarise(questions, pairs) for pairs in (first, second)]
+    console.print(summary_table(f"First pass: {state}", summaries[0]))
+    console.print(summary_table("Second pass: what comes up has been read", summaries[1]))
+    console.print(f"\nFirst pass.  {summaries[0].verdict}\nSecond pass. {summaries[1].verdict}", style="bold")
+
+
+def _ask_all(
+    console: Console, title: str, asker: Asker, questions: Sequence[Question], asked: Vectors
+) -> list[Pair]:
+    pairs = []
+    with step(console, title, len(questions)) as progress:
+        for question, vector in zip(questions, asked, strict=True):
+            pairs.append(asker.ask(question.text, vector))
+            progress.advance(1)
+    return pairs
+
+
+def _warm_up(
+    console: Console, asker: Asker, first: Sequence[Pair], questions: Sequence[Question], asked: Vectors
+) -> None:
+    """Ask on, as users would, until midrank has read every passage that comes up."""
+    rest = [place for place, pair in enumerate(first) if pair.reranked.outcome not in COMPLETE]
+    if not rest:
+        return
+    with step(console, "Letting midrank read what it had no time for", len(rest)) as progress:
+        give_up = time.perf_counter() + WARM_UP_LIMIT
+        while rest and time.perf_counter() < give_up:
+            place = rest.pop(0)
+            if asker.ask_midrank(questions[place].text, asked[place]).outcome in COMPLETE:
+                progress.advance(1)
+            else:
+                rest.append(place)
+
+
+def _curl(folder: Path, asker: Asker, urls: Sequence[str], question: Question, vector: Vectors) -> str:
+    """Write commands that ask one question directly and through midrank."""
+    body = folder / "question.json"
+    body.write_bytes(orjson.dumps({"query_embeddings": [vector.tolist()], "n_results": PAGE, "include": []}))
+    path = (
+        f"/api/v2/tenants/default_tenant/databases/default_database/collections/{asker.collection_id}/query"
+    )
+    return "\n\n".join(
+        f"curl -si {url}{path} \\\n  -H 'content-type: application/json' \\\n"
+        f"  -H 'baggage: {BAGGAGE_KEY}={quote(question.text)}' \\\n  -d @{body}"
+        for url in urls
+    )

