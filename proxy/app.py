@@ -26,6 +26,7 @@ from proxy.scoring.model_files import BUILT_IN_MODEL, locate
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.tiers import Tiers
 from proxy.scoring.token_matrices import TokenMatrices
+from proxy.scoring.traced import Traced
 from proxy.tasks import Tasks
 from proxy.telemetry import Telemetry
 from proxy.upstream.http import HttpUpstream
@@ -58,7 +59,9 @@ class App:
         self._policy = policy
         self._telemetry = telemetry or Telemetry()
         self._scorers: dict[str, Scorer] = {
-            name: (scorers or {}).get(name) or build_scorer(name, policy.models[name])
+            name: Traced(
+                (scorers or {}).get(name) or build_scorer(name, policy.models[name]), self._telemetry
+            )
             for name in policy.used_models
         }
         self._rankers: dict[tuple[str, ...], Ranker] = {}
@@ -123,10 +126,11 @@ class App:
         if self._admin:
             await self._admin.close()
         await self._loading.close()
-        for ranker in self._rankers.values():
-            await ranker.close()
+        # Scorers first: closing one lets go of what its rankers still wait for.
         for scorer in self._scorers.values():
             await scorer.close()
+        for ranker in self._rankers.values():
+            await ranker.close()
 
     async def _load(self, name: str, scorer: Scorer) -> None:
         _log.info("model loading", extra={"model": name})

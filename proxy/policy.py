@@ -65,13 +65,13 @@ class _Store(_Strict):
 class ChromaStore(_Store):
     """A Chroma server, HTTP API v2."""
 
-    kind: Literal["chroma"]
+    kind: Literal["chroma"] = Field(description="The store's protocol.")
 
 
 class QdrantStore(_Store):
     """A Qdrant server, REST API."""
 
-    kind: Literal["qdrant"]
+    kind: Literal["qdrant"] = Field(description="The store's protocol.")
     batch: bool = Field(
         False, description="Rerank `/points/query/batch` too; some clients fuse its parts themselves."
     )
@@ -90,7 +90,7 @@ Store = Annotated[ChromaStore | QdrantStore, Field(discriminator="kind")]
 class LateInteractionModel(_Strict):
     """MaxSim over token embeddings of all-MiniLM-L6-v2; needs no download."""
 
-    kind: Literal["late_interaction"]
+    kind: Literal["late_interaction"] = Field(description="What reranks.")
     precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     max_tokens: int = Field(256, ge=16, le=512, description="Tokens read of each document.")
     memory_mb: int = Field(256, ge=8, le=65536, description="Memory for token matrices of known documents.")
@@ -101,7 +101,7 @@ class LateInteractionModel(_Strict):
 class CrossEncoderOnnxModel(_Strict):
     """A Hugging Face sequence-classification reranker on ONNX Runtime."""
 
-    kind: Literal["cross_encoder_onnx"]
+    kind: Literal["cross_encoder_onnx"] = Field(description="What reranks.")
     model: str = Field(min_length=1, description="Local directory or hub id.")
     precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     max_tokens: int = Field(256, ge=16, le=8192, description="Tokens read of query and document together.")
@@ -139,12 +139,12 @@ class Candidates(_Strict):
 class Rule(_Strict):
     """How the searches it matches are reranked."""
 
-    match: Match = Match()
+    match: Match = Field(Match(), description="Which searches it is for; all by default.")
     mode: Annotated[Mode, BeforeValidator(_mode)] = Field(
         "on",
         description="on: rerank; shadow: rerank off the request path, answer the store's order; off: pass.",
     )
-    candidates: Candidates = Candidates()
+    candidates: Candidates = Field(Candidates(), description="How many rows are reranked.")
     budget_ms: float = Field(
         150, gt=0, le=60000, description="Milliseconds that midrank may add to a search."
     )

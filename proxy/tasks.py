@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 T = TypeVar("T")
+# Seconds that a cancelled task is waited for: somebody else's code may swallow its cancellation.
+CLOSE_TIMEOUT = 1.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -31,10 +34,14 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        """Cancel what still runs and wait until it has ended."""
+        """Cancel what still runs and wait until it has ended, or until it is clear that it will not."""
+        if not self._running:
+            return
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        _, stuck = await asyncio.wait(self._running, timeout=CLOSE_TIMEOUT)
+        for task in stuck:
+            _log.warning("task ignores its cancellation", extra={"task": task.get_name()})
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

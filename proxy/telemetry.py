@@ -89,8 +89,13 @@ class Telemetry:
         """Open a span as a child of the current one."""
         if self._tracer is None:
             return _NO_SPAN
+        # Messages of exceptions may quote what users wrote: whoever handles one sets its type alone.
         return self._tracer.start_as_current_span(
-            name, kind=kind, attributes=attributes, record_exception=False
+            name,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
         )
 
     def continued(self, headers: Mapping[str, str]) -> AbstractContextManager[None]:

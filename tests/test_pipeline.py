@@ -90,7 +90,7 @@ async def test_pages_are_disjoint_and_the_store_s_tail_follows():
         across = await here.run((10, 45, "q"))
         beyond = await here.run((10, 50, "q"))
 
-    assert sum(pages, []) == list(range(49, -1, -1))
+    assert [row for page in pages for row in page] == list(range(49, -1, -1))
     assert rows(across) == [[4, 3, 2, 1, 0, 50, 51, 52, 53, 54]]
     assert story(beyond) == "passed beyond_window"
 
@@ -229,13 +229,20 @@ async def test_the_budget_covers_what_was_spent_before_the_store_was_asked():
 
 
 async def test_in_shadow_the_store_s_order_is_answered_and_ranked_behind():
-    scorer = Reversing()
+    class Announcing(Reversing):
+        asked = asyncio.Event()
+
+        async def score(self, job):
+            self.asked.set()
+            return await super().score(job)
+
+    scorer = Announcing()
     async with exchanges(scorer=scorer, mode="shadow") as here:
         answer = await here.run(TEN)
         assert rows(answer) == [list(range(10))]
         assert story(answer) == "passed shadow"
-        while not scorer.jobs:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await scorer.asked.wait()
 
 
 async def test_fallbacks_are_logged_once_each_with_their_reason_and_no_text(caplog):

@@ -26,7 +26,7 @@ def test_ten_rows_are_cut_from_fifty():
 
 
 def test_pages_share_one_window():
-    """The window depends on the page's size alone; else the pages of one search would overlap or skip rows."""
+    """The window depends on the page's size alone; else pages of one search would overlap or skip rows."""
     pages = [plan(Search(limit=10, offset=offset)).searches[0] for offset in (0, 10, 40)]
 
     assert {page.depth for page in pages} == {50}

@@ -61,14 +61,22 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         "policy.yaml:1: version: 2 - should be 1",
         "policy.yaml:3: stores[0].kind: 'chromma' - should be one of 'chroma', 'qdrant'",
         "policy.yaml:6: stores[1].listen: 'nope' - should be HOST:PORT, for example 127.0.0.1:8001",
-        "policy.yaml:7: stores[1].upstrem: unknown key - did you mean `upstream`? "
-        "allowed: kind, listen, name, text, timeout_s, upstream",
-        "policy.yaml:8: stores[1].upstream: ${NOPE} is not set - "
-        "a set environment variable, or a default: ${NOPE:-...}",
-        "policy.yaml:10: models.default.max_token: unknown key - did you mean `max_tokens`? "
-        "allowed: file, kind, max_tokens, memory_mb, precision, threads",
-        "policy.yaml:12: rules[0].match.colection: unknown key - did you mean `collection`? "
-        "allowed: collection, store",
+        (
+            "policy.yaml:7: stores[1].upstrem: unknown key - did you mean `upstream`? "
+            "allowed: kind, listen, name, text, timeout_s, upstream"
+        ),
+        (
+            "policy.yaml:8: stores[1].upstream: ${NOPE} is not set - "
+            "a set environment variable, or a default: ${NOPE:-...}"
+        ),
+        (
+            "policy.yaml:10: models.default.max_token: unknown key - did you mean `max_tokens`? "
+            "allowed: file, kind, max_tokens, memory_mb, precision, threads"
+        ),
+        (
+            "policy.yaml:12: rules[0].match.colection: unknown key - did you mean `collection`? "
+            "allowed: collection, store"
+        ),
         "policy.yaml:13: rules[0].budget_ms: -5 - should be greater than 0",
         "policy.yaml:14: rules[0].candidates: {'min': 60, 'max': 50} - min 60 should not be above max 50",
         "policy.yaml:15: rules[0].rerank[0]: 'other' - a name under `models`: default",
@@ -136,7 +144,8 @@ def test_a_variable_s_value_is_never_shown():
 
 def test_an_alias_bomb_is_refused():
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
+        f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n"
+        for old, new in zip("abcdefg", "bcdefgh", strict=True)
     )
 
     assert mistakes_of(bomb) == ["policy.yaml: (file): too many values - at most 20000 values"]

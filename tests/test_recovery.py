@@ -17,19 +17,19 @@ def headers(*pairs):
     return CIMultiDictProxy(CIMultiDict(pairs))
 
 
-def text_of(*pairs, search=Search(limit=10)):
-    (text,), reason = recover([search], headers(*pairs))
+def text_of(*pairs, query=None):
+    (text,), reason = recover([Search(limit=10, query=query)], headers(*pairs))
     return text, reason
 
 
 def test_the_request_s_own_text_wins():
-    text, _ = text_of(("x-midrank-query", "from%20header"), search=Search(limit=10, query="own"))
+    text, _ = text_of(("x-midrank-query", "from%20header"), query="own")
 
     assert text == QueryText("own", "request")
 
 
 def test_a_blank_text_in_the_request_is_no_text():
-    assert text_of(search=Search(limit=10, query="  "))[0] is None
+    assert text_of(query="  ")[0] is None
 
 
 def test_the_header_wins_over_baggage():

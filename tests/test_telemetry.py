@@ -20,6 +20,7 @@ from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy
 from proxy.scoring.ranker import Ranker
+from proxy.scoring.traced import Traced
 from proxy.telemetry import Telemetry, telemetry_from_environment
 from tests.fakes.odd_scorers import Crashing, Reversing
 from tests.fakes.toy_codec import ToyCodec, ToyStore, toy_request
@@ -65,7 +66,7 @@ def recorded():
 async def search(recorded, scorer, *, query="secret words", headers=CALLER):
     store = ToyStore()
     await scorer.start()
-    ranker = Ranker(scorer)
+    ranker = Ranker(Traced(scorer, recorded.telemetry))
     policy = Policy.model_validate(
         {"stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://toys"}]}
     )
@@ -87,8 +88,9 @@ async def test_an_exchange_is_one_tree_of_spans(recorded):
     await search(recorded, Reversing())
 
     spans = recorded.spans()
-    assert set(spans) == {"midrank.exchange", "midrank.decode", "midrank.fetch", "midrank.rank"}
-    exchange = spans.pop("midrank.exchange")
+    exchange, model = spans.pop("midrank.exchange"), spans.pop("midrank.model")
+    assert set(spans) == {"midrank.decode", "midrank.fetch", "midrank.rank"}
+    assert model.parent.span_id == spans["midrank.rank"].context.span_id
     assert {span.parent.span_id for span in spans.values()} == {exchange.context.span_id}
     assert exchange.kind is SpanKind.SERVER
     assert spans["midrank.fetch"].kind is SpanKind.CLIENT
@@ -145,8 +147,14 @@ async def test_a_fallback_is_an_error_of_the_ranking_and_not_of_the_exchange(rec
 async def test_nothing_that_users_wrote_is_recorded(recorded):
     await search(recorded, Crashing(), headers=[*CALLER, ("authorization", "secret token")])
 
-    everything = repr([(span.name, dict(span.attributes), span.events) for span in recorded.spans().values()])
+    everything = repr(
+        [
+            (span.name, dict(span.attributes), span.events, span.status.description)
+            for span in recorded.spans().values()
+        ]
+    )
     assert "secret" not in everything
+    assert "fell over" not in everything, "the message of an exception may quote anything"
     assert "row 1" not in everything
 
 

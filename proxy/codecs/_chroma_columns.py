@@ -31,15 +31,18 @@ COLUMNS: Mapping[str, frozenset[type]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: where it stands and, query by query, its rows as values of its type and as bytes."""
+    """One column: where it and each of its queries stand, and their rows, as values and as bytes."""
 
     span: Span
+    queries: Sequence[Span]
     values: Sequence[Sequence[Any]]
     rows: Sequence[Sequence[bytes]]
 
-    def holding(self, rows: Iterable[Iterable[bytes]]) -> Edit:
-        """Return the edit that puts other rows into the column."""
-        return Edit(self.span, _array(_array(query) for query in rows))
+    def holding(self, rows: Iterable[Iterable[bytes]]) -> list[Edit]:
+        """Return the edits that put other rows into the column, query by query."""
+        return [
+            Edit(span, b"[" + b",".join(query) + b"]") for span, query in zip(self.queries, rows, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,10 @@ class Answer:
             return []
         if self.include is None or self.body[self.include.start] != ord("["):
             raise Undecodable("the answer does not say what it includes")
-        included = _json.pieces(self.body[slice(*self.include)])
+        said = self.body[slice(*self.include)]
+        kept = (piece for piece in _json.pieces(said) if orjson.loads(piece) not in borrowed)
         return [
-            Edit(self.include, _array(piece for piece in included if orjson.loads(piece) not in borrowed)),
+            Edit(self.include, _json.framed(said, kept)),
             *(Edit(self.columns[key].span, b"null") for key in borrowed if key in self.columns),
         ]
 
@@ -99,8 +103,5 @@ def _column(key: str, value: Json, lengths: Sequence[int], body: bytes, span: Sp
         if not isinstance(rows, list) or len(rows) != length or not COLUMNS[key].issuperset(map(type, rows)):
             raise Undecodable(f"{key} is not a column of rows")
         values.append(rows)
-    return Column(span, values, [_json.pieces(query) for query in _json.pieces(body[slice(*span)])])
-
-
-def _array(pieces: Iterable[bytes]) -> bytes:
-    return b"[" + b",".join(pieces) + b"]"
+    queries = list(_json.elements(body, span))
+    return Column(span, queries, values, [_json.pieces(body[slice(*query)]) for query in queries])

@@ -148,7 +148,7 @@ def elements(body: bytes, span: Span) -> Iterator[Span]:
 def pieces(text: bytes) -> list[bytes]:
     """Return what stands between the commas of a container, whitespace included.
 
-    Joined with commas between the same brackets they are the container again, byte for byte. The pieces of a
+    Framed by the same container they are that container again, byte for byte. The pieces of a
     piece are found without an error.
 
     Raises:
@@ -176,6 +176,13 @@ def fields(text: bytes) -> Iterator[Member]:
         assert match is not None
         value = piece[match.end() :].rstrip(_SPACE)
         yield Member(_unquoted(match[1]), match[0], value, piece[match.end() + len(value) :])
+
+
+def framed(text: bytes, inner: Iterable[bytes]) -> bytes:
+    """Return a container that holds these pieces instead of its own."""
+    start = len(text) - len(text.lstrip(_SPACE)) + 1
+    end = len(text.rstrip(_SPACE)) - 1
+    return text[:start] + b",".join(inner) + text[end:]
 
 
 def slot(body_members: Mapping[str, Span], span: Span, key: str) -> Slot:

@@ -26,7 +26,7 @@ from proxy.codecs import _json
 from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from proxy.codecs.text import Json
 
@@ -64,36 +64,42 @@ def borrow(selector: Json, wanted: Sequence[str]) -> Borrowing:
     Raises:
         Undecodable: the store would refuse the selector, or it is not certainly understood.
     """
-    if selector is None or selector is False:
-        return Borrowing(orjson.dumps([_written(field) for field in wanted]), lambda _: None)
-    if selector is True:
-        return Borrowing()
-    if isinstance(selector, list):
-        listed, key = selector, None
-    elif isinstance(selector, dict) and selector.keys() in ({"include"}, {"exclude"}):
-        ((key, listed),) = selector.items()
-    else:
-        raise Undecodable("with_payload is no selector")
-    asked = _paths(listed)
     fields = {_written(field): tuple(field.split(".")) for field in wanted}
-    if key == "exclude":
-        hiding = [path for path in asked.values() if any(_leads_to(path, field) for field in fields.values())]
-        if not hiding:
+    match selector:
+        case None | False:
+            return Borrowing(orjson.dumps([*fields]), lambda _: None)
+        case True:
             return Borrowing()
-        left = [text for text, path in asked.items() if path not in hiding]
-        # Without a path left, an exclusion is `true`.
-        return Borrowing(
-            orjson.dumps({"exclude": left} if left else True), partial(_cut, rule=partial(_excluded, hiding))
-        )
-    missing = [
-        text for text, field in fields.items() if not any(_leads_to(path, field) for path in asked.values())
-    ]
+        case list():
+            asked = _paths(selector)
+            missing = _missing(asked, fields)
+            longer: Json = [*asked, *missing]
+        case {"include": listed, **others} if not others:
+            asked = _paths(listed)
+            missing = _missing(asked, fields)
+            longer = {"include": [*asked, *missing]}
+        case {"exclude": listed, **others} if not others:
+            return _without_hiding(_paths(listed), fields)
+        case _:
+            raise Undecodable("with_payload is no selector")
     if not missing:
         return Borrowing()
-    longer = [*asked, *missing]
+    return Borrowing(orjson.dumps(longer), partial(_cut, rule=partial(_included, [*asked.values()])))
+
+
+def _missing(asked: Mapping[str, Path], fields: Mapping[str, Path]) -> list[str]:
+    return [
+        text for text, field in fields.items() if not any(_leads_to(path, field) for path in asked.values())
+    ]
+
+
+def _without_hiding(asked: Mapping[str, Path], fields: Mapping[str, Path]) -> Borrowing:
+    hiding = [path for path in asked.values() if any(_leads_to(path, field) for field in fields.values())]
+    if not hiding:
+        return Borrowing()
+    left = [text for text, path in asked.items() if path not in hiding]
     return Borrowing(
-        orjson.dumps({"include": longer} if key else longer),
-        partial(_cut, rule=partial(_included, list(asked.values()))),
+        orjson.dumps({"exclude": left} if left else True), partial(_cut, rule=partial(_excluded, hiding))
     )
 
 
@@ -148,9 +154,9 @@ def _cut(value: bytes, rule: _Rule, place: Path = ()) -> bytes:
             if part is not _Part.NONE:
                 inner = member.value if part is _Part.ALL else _cut(member.value, rule, at)
                 kept.append(member.holding(inner))
-        return b"{" + b",".join(kept) + b"}"
+        return _json.framed(value, kept)
     if opening == b"[":
         part = rule(at := (*place, None))
         elements = [] if part is _Part.NONE else _json.pieces(value)
-        return b"[" + b",".join(e if part is _Part.ALL else _cut(e, rule, at) for e in elements) + b"]"
+        return _json.framed(value, (e if part is _Part.ALL else _cut(e, rule, at) for e in elements))
     return value

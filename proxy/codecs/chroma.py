@@ -217,7 +217,7 @@ class ChromaReply:
                 else [query[index] for index in ranking.order]
                 for query, ranking in zip(column.rows, rankings, strict=True)
             ]
-            edits.append(column.holding(rows))
+            edits += column.holding(rows)
         return self._response._replace(body=_json.splice(self._response.body, edits))
 
 

@@ -296,4 +296,4 @@ def _rewritten(hit: bytes, restore: Restore | None, score: bytes | None) -> byte
             value = score
         if value is not None:
             kept.append(member.holding(value))
-    return b"{" + b",".join(kept) + b"}"
+    return _json.framed(hit, kept)

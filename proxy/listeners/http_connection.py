@@ -115,11 +115,7 @@ class Connection(web.RequestHandler):
             self.transport.write(CONTINUE)
 
     async def read_body(self, request: web.BaseRequest, limit: int) -> tuple[bytes, bool]:
-        """Return a request's body, and whether that is all; reading stops soon after `limit` bytes.
-
-        Raises:
-            Unanswerable: the body is malformed.
-        """
+        """Return a request's body, and whether that is all; reading stops soon after `limit` bytes."""
         pieces: list[bytes] = []
         size = 0
         while size <= limit and (piece := await self._read(request)):
@@ -128,19 +124,11 @@ class Connection(web.RequestHandler):
         return b"".join(pieces), size <= limit
 
     async def upload(self, request: web.BaseRequest, begun: bytes = b"") -> AsyncIterator[bytes]:
-        """Yield a request's body as it arrives, after what of it has been read before.
-
-        A malformed body ends the connection, and with it the request that this is a part of: what the store
-        has got of it can't be completed.
-        """
-        try:
-            if begun:
-                yield begun
-            while piece := await self._read(request):
-                yield piece
-        except Unanswerable as error:
-            self.refuse(error)
-            raise
+        """Yield a request's body as it arrives, after what of it has been read before."""
+        if begun:
+            yield begun
+        while piece := await self._read(request):
+            yield piece
 
     def check_patience(self, now: float) -> None:
         """Refuse the client if it has made us wait for too long."""
@@ -174,10 +162,10 @@ class Connection(web.RequestHandler):
         return Written(rest=refusal(error), keep_alive=False)
 
     async def _read(self, request: web.BaseRequest) -> bytes:
+        # A body that breaks midway looks like one that stops coming: the framework keeps the parser's error
+        # to itself until the request has been answered. Patience ends both.
         self._waiting_since = self._now()
         try:
             return await request.content.readany()
-        except web.RequestPayloadError as error:
-            raise Unanswerable(BAD_REQUEST, "the body is malformed") from error
         finally:
             self._waiting_since = None

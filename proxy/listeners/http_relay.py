@@ -60,7 +60,7 @@ async def relay(
     framing promised.
 
     Raises:
-        Unanswerable: the store's headers can't be passed on; nothing has been written.
+        Unanswerable: the answer was cut off before anything of it has been written.
         ConnectionError: the client has gone.
     """
     empty = is_empty(response, request)

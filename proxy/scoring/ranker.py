@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proxy.errors import Unscored
 from proxy.model import Outcome, Reason, Verdict
 from proxy.scoring.base import ScoreJob, Scores
+from proxy.scoring.checked import checked_scores
 from proxy.scoring.order import falling_scores, order_by_score
 from proxy.tasks import Tasks
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 # The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
 # over what it has and to order it.
 HANDOVER = 0.004
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +89,10 @@ class Ranker:
         time_left = deadline - asyncio.get_running_loop().time()
         if time_left <= 0:
             return Reason.NO_BUDGET
-        if not self._scorer.ready:
-            return Reason.WARMING
         # A task of its own: a scorer that swallows its cancellation must not hold the request.
-        task = self._tasks.spawn(self._guarded(job), f"score:{self._scorer.name}")
+        task = self._tasks.spawn(checked_scores(self._scorer, job), f"score:{self._scorer.name}")
         try:
             await asyncio.wait({task}, timeout=time_left)
         finally:
             task.cancel()
-        return _checked(task.result(), len(job.texts)) if task.done() else Reason.LATE
-
-    async def _guarded(self, job: ScoreJob) -> Scores | Reason:
-        try:
-            return await self._scorer.score(job)
-        except Unscored as unscored:
-            return unscored.reason
-        except Exception:  # noqa: BLE001 - whatever a scorer does, the app gets the store's order
-            _log.exception("scorer failed", extra={"scorer": self._scorer.name})
-            return Reason.SCORER_ERROR
-
-
-def _checked(scores: Scores | Reason, count: int) -> Scores | Reason:
-    """Return scores that are what a scorer promises; a model that answers with anything else is broken."""
-    if isinstance(scores, Reason):
-        return scores
-    values = scores.values
-    if values.shape != (count,) or values.dtype.kind != "f":
-        return Reason.BAD_SCORES
-    if np.isinf(values).any():
-        return Reason.BAD_SCORES
-    return Reason.LATE if np.isnan(values).all() else scores
+        return task.result() if task.done() else Reason.LATE

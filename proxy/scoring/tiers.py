@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.checked import checked_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,15 +44,14 @@ class Tiers:
         Raises:
             Unscored: no tier has; the reason is the last one's.
         """
-        failure = Unscored(Reason.WARMING)
+        reason = Reason.WARMING
         for tier in self._tiers:
-            if not tier.ready:
-                continue
-            try:
-                return await tier.score(job)
-            except Unscored as unscored:
-                failure = unscored
-        raise failure
+            scores = await checked_scores(tier, job)
+            if not isinstance(scores, Reason):
+                return scores
+            # A tier that is still loading is the least telling of reasons.
+            reason = scores if scores is not Reason.WARMING else reason
+        raise Unscored(reason)
 
     async def close(self) -> None:
         """Do nothing: tiers are closed by their owner."""

@@ -35,8 +35,8 @@ def decode(body: bytes, coding: str, limit: int) -> bytes:
 
 def _inflate(body: bytes, wbits: int, limit: int) -> bytes:
     stream = zlib.decompressobj(wbits)
-    decoded = stream.decompress(body, limit)
-    if stream.unconsumed_tail:
+    decoded = stream.decompress(body, limit + 1)
+    if len(decoded) > limit:
         raise Oversized("a decoded body")
     if not stream.eof or stream.unused_data:
         raise zlib.error("not exactly one compressed stream")

@@ -35,7 +35,8 @@ def test_check_says_what_would_run(policy_file, capsys):
         "stores\n"
         "  chroma: chroma 127.0.0.1:0 -> http://127.0.0.1:1\n"
         "models\n"
-        "  default: late_interaction, precision int8, max_tokens 256, memory_mb 256, threads 0 (no rule uses it)\n"
+        "  default: late_interaction, precision int8, max_tokens 256, memory_mb 256, threads 0 "
+        "(no rule uses it)\n"
         "rules, the first that matches decides\n"
         "  1. store *, collection *: off\n"
         "  otherwise: off\n"
@@ -62,14 +63,8 @@ def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
 
 
 def test_a_model_that_is_not_there_is_named_before_anything_starts(policy_file, tmp_path, capsys):
-    rules = (
-        "rerank: [mine]\n"
-        f"models: {{mine: {{kind: cross_encoder_onnx, model: {tmp_path}/nothing}}}}"
-    )
-    path = policy_file("RULE").replace("RULE", "")
-    text = POLICY.replace("{rule}", "rerank: [mine]").replace("{port}", "0")
-    with open(path, "w") as file:
-        file.write(text + rules.partition("\n")[2])
+    model = f"{{kind: cross_encoder_onnx, model: {tmp_path}/nothing}}"
+    path = policy_file(f"rerank: [mine]\nmodels: {{mine: {model}}}")
 
     assert main(["check", path]) == 2
     assert main(["run", "--policy", path]) == 2

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import yaml
 
-from proxy.cli.schema import policy_schema
+from proxy.cli.schema import PARTS, policy_page, policy_schema
 from proxy.policy_file import load_policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -31,4 +31,23 @@ def test_an_editor_accepts_it_too(path):
 
 
 def test_the_schema_file_is_up_to_date():
-    assert (POLICIES / "schema.json").read_text() == policy_schema(), "run: midrank schema > policies/schema.json"
+    assert (POLICIES / "schema.json").read_text() == policy_schema(), (
+        "run: midrank schema > policies/schema.json"
+    )
+
+
+def test_the_page_about_the_policy_is_up_to_date():
+    page = POLICIES.parent / "docs" / "policy.md"
+
+    assert page.read_text() == policy_page(), "run: midrank schema --markdown > docs/policy.md"
+
+
+def test_every_key_is_explained():
+    silent = [
+        f"{place}: {name}"
+        for place, part in PARTS
+        for name, field in part.model_fields.items()
+        if not field.description
+    ]
+
+    assert silent == []

@@ -7,13 +7,24 @@ import os
 import pytest
 
 from tests.clients.doors import open_doors
-from tests.fakes.asking import asking as asking_context
-from tests.fakes.asking import instrumented_httpx
 from tests.fakes.corpus import passages
 from tests.fakes.servers import chroma_server, qdrant_server
 
 # Before any client library is imported: none of them is to call home from a test run.
 os.environ.update({"ANONYMIZED_TELEMETRY": "False", "HAYSTACK_TELEMETRY_ENABLED": "False"})
+
+for client in (
+    "chromadb",
+    "qdrant_client",
+    "langchain_chroma",
+    "langchain_qdrant",
+    "llama_index.vector_stores.chroma",
+    "llama_index.vector_stores.qdrant",
+    "haystack_integrations.document_stores.chroma",
+    "haystack_integrations.document_stores.qdrant",
+    "opentelemetry.instrumentation.httpx",
+):
+    pytest.importorskip(client, reason=f"no {client}: pip install 'midrank[clients]'")
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +47,7 @@ def qdrant_doors():
 @pytest.fixture(scope="session")
 def asking():
     """Give `asking(text)`, a context whose requests carry the text along as baggage."""
+    from tests.fakes.asking import asking, instrumented_httpx  # noqa: PLC0415 - needs what may be missing
+
     with instrumented_httpx():
-        yield asking_context
+        yield asking

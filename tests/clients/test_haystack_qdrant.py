@@ -31,6 +31,7 @@ def connect(address):
         url=address.url,
         index=NAME,
         embedding_dim=SIZE,
+        similarity="dot_product",
         progress_bar=False,
         client_kwargs={"check_compatibility": False},
     )

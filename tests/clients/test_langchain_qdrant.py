@@ -33,13 +33,13 @@ CALLS = {
 @cache  # connecting takes longer than asking
 def connect(address):
     client = QdrantClient(url=address.url, check_compatibility=False)
-    return QdrantVectorStore(client, NAME, WordEmbeddings())
+    return QdrantVectorStore(client, NAME, WordEmbeddings(), distance=m.Distance.DOT)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def collection(qdrant_doors, corpus):
     client = QdrantClient(url=qdrant_doors.direct.url, check_compatibility=False)
-    client.create_collection(NAME, m.VectorParams(size=SIZE, distance=m.Distance.COSINE))
+    client.create_collection(NAME, m.VectorParams(size=SIZE, distance=m.Distance.DOT))
     connect(qdrant_doors.direct).add_texts(
         [passage.text for passage in corpus],
         metadatas=[passage.metadata for passage in corpus],

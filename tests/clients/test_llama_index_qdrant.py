@@ -10,13 +10,15 @@ from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, Vect
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import AsyncQdrantClient, QdrantClient
+from qdrant_client import models as m
 
 from tests.clients.doors import WINDOW
-from tests.fakes.corpus import embed
+from tests.fakes.corpus import SIZE, embed
 
 pytestmark = pytest.mark.store
 
 QUESTION = "flour and butter for the dough"
+DENSE = m.VectorParams(size=SIZE, distance=m.Distance.DOT)
 KITCHEN = MetadataFilters(filters=[MetadataFilter(key="topic", value="kitchen")])
 
 QUERIES = {
@@ -46,9 +48,14 @@ def connect(address, name="llama-index"):
     options = {"url": address.url, "check_compatibility": False}
     client, async_client = QdrantClient(**options), AsyncQdrantClient(**options)
     if name == "llama-index":
-        return QdrantVectorStore(name, client=client, aclient=async_client)
+        return QdrantVectorStore(name, client=client, aclient=async_client, dense_config=DENSE)
     return QdrantVectorStore(
-        name, client=client, enable_hybrid=True, sparse_doc_fn=_sparse, sparse_query_fn=_sparse
+        name,
+        client=client,
+        dense_config=DENSE,
+        enable_hybrid=True,
+        sparse_doc_fn=_sparse,
+        sparse_query_fn=_sparse,
     )
 
 

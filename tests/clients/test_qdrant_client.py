@@ -77,7 +77,7 @@ def point(passage):
 @pytest.fixture(scope="module", autouse=True)
 def collection(qdrant_doors, corpus):
     client = connect(qdrant_doors.direct)
-    client.create_collection(NAME, m.VectorParams(size=SIZE, distance=m.Distance.COSINE))
+    client.create_collection(NAME, m.VectorParams(size=SIZE, distance=m.Distance.DOT))
     client.upsert(NAME, [point(passage) for passage in corpus])
     yield
     client.delete_collection(NAME)
@@ -211,7 +211,7 @@ def test_a_refused_window_is_given_up_and_the_stores_cap_is_learnt(qdrant_doors,
     """Strict mode allows 8 rows: midrank answers the original search at first, later a window of 8."""
     client = connect(qdrant_doors.direct)
     strict = m.StrictModeConfig(enabled=True, max_query_limit=8)
-    vectors = m.VectorParams(size=SIZE, distance=m.Distance.COSINE)
+    vectors = m.VectorParams(size=SIZE, distance=m.Distance.DOT)
     client.create_collection("strict", vectors, strict_mode_config=strict)
     client.upsert("strict", [point(passage) for passage in corpus])
 

@@ -64,13 +64,17 @@ def passages(count: int) -> tuple[Passage, ...]:
 
 
 def embed(text: str, size: int = SIZE) -> list[float]:
-    """Give a unit vector: the sum of one fixed random direction per word; values are exact float32."""
+    """Give a vector of about unit length: the sum of one fixed random direction per word.
+
+    Its values are multiples of 1/256. So dot products are exact in float32, in whatever order they are summed,
+    and a store that computes a score twice finds it equal to the last bit.
+    """
     total = np.zeros(size)
     for word in _WORD.findall(text.lower()):
         seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
         total += np.random.default_rng(seed).standard_normal(size)
     length = float(np.linalg.norm(total)) or 1.0
-    return [float(value) for value in (total / length).astype(np.float32)]
+    return [float(value) for value in np.round(total / length * 256) / 256]
 
 
 def _passage(number: int) -> Passage:

@@ -108,19 +108,17 @@ class RawStore:
             if callable(self.answer):
                 await self.answer(reader, writer)
             else:
-                await self._repeat(reader, writer, self.answer)
+                await self._repeat(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self._open.discard(writer)
             writer.close()
 
-    async def _repeat(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes
-    ) -> None:
+    async def _repeat(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             self.requests.append(await read_message(reader))
-            writer.write(answer)
+            writer.write(self.answer)
             await writer.drain()
             if self.close_after_answer:
                 return

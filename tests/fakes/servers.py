@@ -5,7 +5,6 @@ Each is a context manager that gives the server's address once it answers, and e
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -19,7 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,8 +52,6 @@ class NotStarted(Exception):
 @contextmanager
 def chroma_server(data: Path | None = None) -> Iterator[Address]:
     """Run a real Chroma server over the folder `data`, or over an empty one that is removed afterwards."""
-    if importlib.util.find_spec("chromadb") is None:
-        pytest.skip("the real Chroma server needs chromadb: pip install 'midrank[clients]'")
     address = free_address()
     with TemporaryDirectory(prefix="midrank-chroma-") as scratch:
         run_cli = "from chromadb.cli.cli import app; app()"
@@ -69,8 +65,6 @@ def chroma_server(data: Path | None = None) -> Iterator[Address]:
 @contextmanager
 def qdrant_server(*options: str) -> Iterator[Address]:
     """Run the Qdrant stand-in; `options` are those of its command line, such as `--max-query-limit 50`."""
-    if importlib.util.find_spec("qdrant_client") is None:
-        pytest.skip("the Qdrant stand-in needs qdrant-client: pip install 'midrank[clients]'")
     address = free_address()
     command = [sys.executable, "-m", "tests.fakes.qdrant_stand_in", "--port", str(address.port), *options]
     with _process(command) as log:

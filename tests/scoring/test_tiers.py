@@ -9,7 +9,16 @@ from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.tiers import Tiers
-from tests.fakes.odd_scorers import NeverReady, Refusing, Reversing, TermOverlap
+from tests.fakes.odd_scorers import (
+    AllNaN,
+    Crashing,
+    Infinite,
+    NeverReady,
+    Refusing,
+    Reversing,
+    TermOverlap,
+    WrongLength,
+)
 
 JOB = ScoreJob("q", ("a", "q"), deadline=float("inf"))
 
@@ -59,3 +68,8 @@ async def test_tiers_name_and_describe_themselves():
 
     assert stack.name == "term_overlap,reversing"
     assert stack.pointwise is False
+
+
+@pytest.mark.parametrize("make", [Crashing, AllNaN, Infinite, WrongLength])
+async def test_the_next_tier_takes_over_from_one_that_is_broken(make):
+    assert (await (await tiers(make(), Reversing())).score(JOB)).scorer == "reversing"

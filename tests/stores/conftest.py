@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from tests.fakes.servers import chroma_server, qdrant_server
+
+httpx = pytest.importorskip("httpx", reason="no httpx: pip install 'midrank[clients]'")
+for client in ("chromadb", "qdrant_client"):
+    pytest.importorskip(client, reason=f"no {client}: pip install 'midrank[clients]'")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def collections(qdrant):
         {"id": one.number, "vector": embed(one.text), "payload": {"text": one.text, "nothing": None}}
         for one in passages(30)
     ]
-    vectors = {"size": SIZE, "distance": "Cosine"}
+    vectors = {"size": SIZE, "distance": "Dot"}
     strict = {"enabled": True, "max_query_limit": 10}
     for name, config in {
         "passages": {"vectors": vectors},

@@ -20,6 +20,7 @@ GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
         ),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"upstream_junk"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\nContent-Length: 0\r\n\r\n", b"upstream_junk"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: a\rb\r\n\r\n", b"upstream_junk"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", b"upstream_unreachable"),
         (b"", b"upstream_unreachable"),
     ],

@@ -24,7 +24,8 @@ async def test_hop_by_hop_headers_end_here(wired):
     async with wired() as (client, store):
         answer = await client.ask(
             b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, TE\r\nTE: trailers\r\n"
-            b"Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTrailer: X-T\r\nX-Kept: 1\r\nAuthorization: Bearer t\r\n\r\n"
+            b"Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTrailer: X-T\r\nX-Kept: 1\r\n"
+            b"Authorization: Bearer t\r\n\r\n"
         )
         assert answer.status == 200
         assert store.requests[0].names() == {b"host", b"x-kept", b"authorization"}

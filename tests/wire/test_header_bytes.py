@@ -41,6 +41,12 @@ async def test_what_is_addressed_to_midrank_stays_here(wired):
         assert store.requests[0].names() == {b"host", b"x"}
 
 
+async def test_a_folded_response_header_comes_out_as_one_line(wired):
+    async with wired(b"HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\nContent-Length: 0\r\n\r\n") as (client, _):
+        answer = await client.ask(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.all(b"X") == [b"a\tb"]
+
+
 async def test_every_byte_of_a_response_header_reaches_the_app(wired):
     raw = (
         b'HTTP/1.1 200 Fein\xe9\r\nETag: "x"\r\nX-Latin: \xe9\xff\r\nx-CaSe: 1\r\nContent-Length: 2\r\n\r\nok'

@@ -32,6 +32,17 @@ async def test_other_answers_teach_nothing(wired, answer):
         assert exchange.learnt == []
 
 
+async def test_a_mistake_in_learning_costs_the_connection_but_not_the_answer(wired, caplog):
+    class Wrong(PassAll):
+        def learn(self, body):
+            raise LookupError
+
+    async with wired(exchange=Wrong(frozenset({"/names"}))) as (client, _):
+        assert (await client.ask(GET)).body == b"ok"
+        assert await client.rest() == b""
+        assert "request failed" in caplog.messages
+
+
 async def test_other_targets_teach_nothing(wired):
     exchange = PassAll(frozenset({"/names"}))
     async with wired(exchange=exchange) as (client, _):

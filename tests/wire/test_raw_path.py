@@ -1,4 +1,4 @@
-"""The target is the app's: escapes, doubled slashes, dots, lone question marks reach the store as they came."""
+"""The target is the app's: escapes, doubled slashes, dots, lone question marks reach the store unchanged."""
 
 import pytest
 

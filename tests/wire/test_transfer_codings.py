@@ -1,8 +1,11 @@
 """Framing is read strictly and written anew; a body that another parser could read differently is refused."""
 
+import asyncio
+
 import pytest
 
-HOST = b"Host: a\r\n"
+from proxy.listeners.http_connection import HttpLimits
+from tests.fakes.raw_http import RawStore, connected
 
 
 @pytest.mark.parametrize(
@@ -53,13 +56,23 @@ async def test_codings_that_would_be_lost_are_refused(wired):
         assert not store.requests
 
 
-async def test_a_body_that_breaks_midway_ends_the_connection(wired):
-    async with wired() as (client, store):
-        client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-        await client.writer.drain()
-        client.send(b"zz\r\n")
-        assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
-        assert not store.requests
+async def test_a_body_that_breaks_midway_ends_both_connections(front):
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"abc\r\n")
+        begun.set()
+        assert await reader.read() == b""
+        gone.set()
+
+    async with RawStore(serve) as store:
+        listener = await front(store.url, limits=HttpLimits(body_timeout=0.05))
+        async with connected(listener.address) as client:
+            client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            await begun.wait()
+            client.send(b"zz\r\n")
+            assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
+            await gone.wait()
 
 
 async def test_chunk_extensions_and_trailers_end_here(wired):

@@ -1,0 +1,72 @@
+"""A span around every run of a scorer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from opentelemetry.trace import StatusCode
+
+from proxy import telemetry as names
+from proxy.errors import Unscored
+
+if TYPE_CHECKING:
+    from proxy.scoring.base import ScoreJob, Scorer, Scores
+    from proxy.telemetry import Telemetry
+
+
+class Traced:
+    """A scorer that does what the inner one does, in a span `midrank.model`."""
+
+    def __init__(self, scorer: Scorer, telemetry: Telemetry) -> None:
+        self._scorer = scorer
+        self._telemetry = telemetry
+
+    @property
+    def name(self) -> str:
+        """The inner scorer's name."""
+        return self._scorer.name
+
+    @property
+    def pointwise(self) -> bool:
+        """As the inner scorer is."""
+        return self._scorer.pointwise
+
+    @property
+    def ready(self) -> bool:
+        """As the inner scorer is."""
+        return self._scorer.ready
+
+    async def start(self) -> None:
+        """Start the inner scorer."""
+        await self._scorer.start()
+
+    async def score(self, job: ScoreJob) -> Scores:
+        """Let the inner scorer score.
+
+        Raises:
+            Unscored: it said so.
+        """
+        attributes: dict[str, str | int] = {
+            names.RERANKER_MODEL: self._scorer.name,
+            names.CANDIDATES: len(job.texts),
+        }
+        with self._telemetry.span(names.MODEL, attributes=attributes) as span:
+            try:
+                scores = await self._scorer.score(job)
+            except Unscored as unscored:
+                span.set_attribute(names.ERROR_TYPE, unscored.reason.value)
+                span.set_status(StatusCode.ERROR)
+                raise
+            except Exception as error:
+                # The type alone: a message may quote what was scored.
+                span.set_attribute(names.ERROR_TYPE, type(error).__name__)
+                span.set_status(StatusCode.ERROR)
+                raise
+            if span.is_recording():
+                span.set_attribute(names.SCORED, int(np.count_nonzero(~np.isnan(scores.values))))
+            return scores
+
+    async def close(self) -> None:
+        """Close the inner scorer."""
+        await self._scorer.close()
