@@ -221,12 +221,12 @@ class Pipeline:
                 raise _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY) from error
 
     async def _rank(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
-        return await asyncio.gather(
-            *(
-                self._rank_one(plan, search, candidates, deadline)
-                for search, candidates in zip(plan.searches, reply.candidates, strict=True)
-            )
-        )
+        work = [
+            self._rank_one(plan, search, candidates, deadline)
+            for search, candidates in zip(plan.searches, reply.candidates, strict=True)
+        ]
+        # Nearly every call has one search, which needs no task of its own.
+        return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
 
     async def _rank_one(
         self, plan: Plan, search: SearchPlan, candidates: Sequence[Candidate], deadline: float

@@ -7,6 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from proxy.demo.kept import demo_folder
 from proxy.demo.report import make_console
 from proxy.demo.servers import DemoFailed
 from proxy.demo.steps import show
@@ -24,13 +25,13 @@ def run_demo(*, keep: bool = False, fresh: bool = False) -> int:
     Raises:
         BadConfig: the built-in model is not installed.
     """
-    console = make_console()
+    console, root = make_console(), demo_folder()
     _bypass_http_proxies()
     with _sigterm_as_ctrl_c():
         try:
-            show(console, keep=keep, fresh=fresh)
+            show(console, root=root, keep=keep, fresh=fresh)
         except DemoFailed as error:
-            console.print(f"\n{error}", style="red", markup=False)
+            console.print(f"\n{error}\nTo start from nothing, delete {root}", style="red", markup=False)
             return 1
         except KeyboardInterrupt:
             console.print("\nStopped, and so are both servers.")

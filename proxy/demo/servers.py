@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +40,7 @@ def chroma(folder: Path) -> Iterator[str]:
     # The `chroma` command, whether or not it is on the path; it wants its own name as first argument.
     start = "import sys; sys.argv[0] = 'chroma'; from chromadb.cli.cli import app; app()"
     command = [sys.executable, "-c", start, "run", "--path", str(folder / "chroma"), "--host", "127.0.0.1"]
-    with _running(
+    with running(
         "Chroma",
         [*command, "--port", str(port)],
         folder / "chroma.log",
@@ -63,7 +62,7 @@ def midrank(upstream: str, folder: Path) -> Iterator[str]:
     policy = folder / "policy.yaml"
     policy.write_text(yaml.safe_dump(_policy(upstream, folder / "matrices", port, admin), sort_keys=False))
     command = [sys.executable, "-m", "proxy", "run", "--policy", str(policy)]
-    with _running("midrank", command, folder / "midrank.log", f"http://127.0.0.1:{admin}/ready"):
+    with running("midrank", command, folder / "midrank.log", f"http://127.0.0.1:{admin}/ready"):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -85,8 +84,12 @@ def _policy(upstream: str, matrices: Path, port: int, admin: int) -> dict[str, o
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], log: Path, url: str) -> Iterator[None]:
-    """Keep a process running inside the block, from when `url` answers 200."""
+def running(name: str, command: Sequence[str], log: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Keep a process running inside the block, from when `url` answers 200; what it prints goes to `log`.
+
+    Raises:
+        DemoFailed: it ended, or didn't answer in time.
+    """
     with log.open("wb") as output:
         # Its own session, so that Ctrl-C reaches only the demo, which stops its servers in order.
         process = subprocess.Popen(  # noqa: S603 - a fixed command line of ours
@@ -100,7 +103,7 @@ def _running(name: str, command: Sequence[str], log: Path, url: str) -> Iterator
         )
     try:
         _wait_until_ready(name, process, log, url)
-        yield
+        yield process
     finally:
         _stop(process)
 
@@ -123,9 +126,11 @@ def _tail(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
+    process.terminate()
     try:
         process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
+        pass
+    finally:  # also when a second Ctrl-C cuts the waiting short
         process.kill()
         process.wait()

@@ -15,7 +15,7 @@ import orjson
 from proxy.demo import corpus
 from proxy.demo.asking import PAGE, asking
 from proxy.demo.dense import NAME, embed
-from proxy.demo.kept import demo_folder, kept_corpus, kept_vectors
+from proxy.demo.kept import kept_corpus, kept_vectors, only_one
 from proxy.demo.questions import read_questions
 from proxy.demo.report import side_by_side, step, summary_table
 from proxy.demo.results import summarise
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from proxy.demo.asking import Asker, Pair
+    from proxy.demo.corpus import Passage
     from proxy.demo.questions import Question
 
     Vectors = NDArray[np.float32]
@@ -42,27 +43,44 @@ WARM_UP_LIMIT = 75.0
 COMPLETE = ("reranked", "cached")
 
 
-def show(console: Console, *, keep: bool, fresh: bool) -> None:
-    """Prepare what is missing, ask everything twice, print it all; `keep` then waits for Ctrl-C.
+def show(console: Console, *, root: Path, keep: bool, fresh: bool) -> None:
+    """Read the corpus and the questions, then do everything; what can be kept is kept under `root`.
 
     Raises:
-        DemoFailed: a server did not come up.
+        DemoFailed: a server did not come up, or another demo uses the same folder.
+        BadConfig: the built-in model is not installed.
     """
-    root = demo_folder()
     if fresh:
         shutil.rmtree(root, ignore_errors=True)
-    started = time.perf_counter()
-    with step(console, "Reading the documentation of the Python standard library") as progress:
+    with step(console, "Reading the standard library's documentation") as progress:
         passages = kept_corpus(root)
         documents = {passage.document for passage in passages}
         progress.note(f"{len(passages)} passages about {len(documents)} functions, classes and methods")
-    questions = [question.known_to(documents) for question in read_questions()]
+    judged = read_questions()
+    questions = [question.known_to(documents) for question in judged]
+    console.print(
+        f"{len(questions)} questions, {sum(len(question.relevant) for question in questions)} of "
+        f"{sum(len(question.relevant) for question in judged)} judged answers are documented in this Python"
+    )
+    with only_one(root):
+        compare(console, root, passages, questions, keep=keep)
+
+
+def compare(
+    console: Console, root: Path, passages: Sequence[Passage], questions: Sequence[Question], *, keep: bool
+) -> None:
+    """Fill a store, put midrank in front, ask everything twice, print it all; `keep` then waits for Ctrl-C.
+
+    Raises:
+        DemoFailed: a server did not come up.
+        BadConfig: the built-in model is not installed.
+    """
+    started = time.perf_counter()
     # What is kept below was made from these three.
     folder = root / f"{corpus.digest(passages)}-{NAME}-chroma{chromadb.__version__}"
     with step(console, f"Embedding them with {NAME}", len(passages)) as progress:
-        vectors = kept_vectors(
-            folder, [passage.text for passage in passages], lambda texts: embed(texts, progress.advance)
-        )
+        texts = [passage.text for passage in passages]
+        vectors = kept_vectors(folder, texts, lambda texts: embed(texts, progress.advance))
     asked = kept_vectors(folder, [question.text for question in questions], embed)
     with ExitStack() as servers:
         with step(console, "Starting Chroma and filling it", len(passages)) as progress:
@@ -77,21 +95,19 @@ def show(console: Console, *, keep: bool, fresh: bool) -> None:
             curl = _curl(folder, asker, (store_url, midrank_url), questions[0], asked[0])
         console.print(f"\nTook {time.perf_counter() - started:.0f} s. Kept for the next run: {root}")
         if keep:
-            console.print(
-                "\nBoth servers stay up until Ctrl-C. The first question, with midrank's headers:\n"
-            )
+            console.print("\nBoth servers stay up until Ctrl-C. The first question, directly and reranked:\n")
             console.print(curl, soft_wrap=True, markup=False)
             signal.pause()
 
 
 def _ask_twice(console: Console, asker: Asker, questions: Sequence[Question], asked: Vectors) -> None:
     """Ask all questions as midrank is, then again once it has read the passages that come up."""
-    remembers = asker.ask_midrank(questions[0].text, asked[0]).outcome in COMPLETE
     first = _ask_all(console, "Asking every question directly and through midrank", asker, questions, asked)
     _warm_up(console, asker, first, questions, asked)
     second = _ask_all(console, "Asking everything again", asker, questions, asked)
     console.print(side_by_side(questions, second))
-    state = "midrank remembers passages from an earlier run" if remembers else "midrank has read nothing yet"
+    known = all(pair.reranked.outcome in COMPLETE for pair in first)
+    state = "midrank remembers an earlier run" if known else "midrank has yet to read the passages"
     summaries = [summarise(questions, pairs) for pairs in (first, second)]
     console.print(summary_table(f"First pass: {state}", summaries[0]))
     console.print(summary_table("Second pass: what comes up has been read", summaries[1]))

@@ -1,1 +1,1 @@
-"""Sockets in: `http` is the data path, `admin` answers probes."""
+"""Sockets in: `http` and its `http_*` siblings are the data path, `admin` answers probes."""

@@ -101,12 +101,11 @@ class Connection(web.RequestHandler):
     def begin(self) -> None:
         """Mark the start of a request: its head is complete."""
         self.serving = True
-        self.answering = False
         self._waiting_since = None
 
     def end(self) -> None:
         """Mark the end of a request."""
-        self.serving = False
+        self.serving = self.answering = False
         self._waiting_since = None
 
     def permit_body(self) -> None:
@@ -146,7 +145,7 @@ class Connection(web.RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,  # noqa: ARG002  # the framework's signature
+        request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # quotes the request
@@ -157,7 +156,7 @@ class Connection(web.RequestHandler):
         else:
             _log.error("request failed", exc_info=exc)
             error = Unanswerable(INTERNAL_ERROR, "midrank failed on this request")
-        if self.answering:
+        if request.writer.output_size:
             raise ConnectionError("an answer has begun")  # the framework closes the connection
         return Written(rest=refusal(error), keep_alive=False)
 

@@ -1,9 +1,9 @@
 """Late interaction: a document is encoded once, and then compared with any query token by token (MaxSim).
 
 The encoder is a sentence embedding model, read before its pooling. The matrix of a document depends on its
-text alone, so it is kept: a search over known documents costs one short query and a few small matrix products.
-An unknown document costs about as much as with a cross-encoder. What is not reached in time is encoded after
-the answer, so a collection warms up by use.
+text alone, so it is kept: a search over known documents costs one short query and small matrix products. An
+unknown document costs about as much as with a cross-encoder. What is not reached in time is encoded after the
+answer, so a collection warms up by use.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ The first of these that can be had is used:
 4. an export through torch, if the `[torch]` extra is installed (`torch_export`).
 
 2 to 4 are kept in `$MIDRANK_CACHE_DIR`, or `~/.cache/midrank`, under a name that holds the digest of the
-weights. A server has them made in a process of its own, which takes the memory of the export with it.
+model's files. A server has them made in a process of its own, which takes the memory of the export with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import subprocess
@@ -97,7 +98,9 @@ def _plan(files: ModelFiles, precision: Precision) -> PreparedModel:
     """Return what will be there once the model has been prepared."""
     shipped = files.shipped(precision)
     source = shipped or (files.weights if files.bert else files.shipped("fp32") or files.weights)
-    digest = sha256(source)
+    # The same weights under another configuration or tokenizer are another model.
+    parts = (source, files.folder / "config.json", files.tokenizer)
+    digest = hashlib.sha256("".join(map(sha256, parts)).encode()).hexdigest()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(files.name).name)
     graph = f"{name}-{digest[:16]}-{files.head}-{precision}-v{GRAPH_VERSION}.onnx"
     return PreparedModel(

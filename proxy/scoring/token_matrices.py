@@ -1,4 +1,4 @@
-"""Token matrices of known documents, by a digest of their text: bounded in bytes, kept in a file if wanted."""
+"""Token matrices of known documents, by digest of the text: bounded in bytes, kept in a file if wanted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class TokenMatrices:
-    """A cache that forgets what was used longest ago. Lives on the event loop; the file is read in threads."""
+    """A cache that forgets what was used longest ago. It lives on the event loop."""
 
     def __init__(self, max_bytes: int, *, path: Path | None = None) -> None:
         """Bound the memory, and with it the file at `path`, which may grow to twice of that."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Products of at most this many multiplications stay on the calling thread in OpenBLAS (interface/gemm.c:
-# SMP_THRESHOLD_MIN times GEMM_MULTITHREAD_THRESHOLD). Its own threads spin: 20 documents took 22 ms of CPU with
-# two of them, and 2 ms without.
+# SMP_THRESHOLD_MIN times GEMM_MULTITHREAD_THRESHOLD). Its own threads spin: 20 documents took 22 ms of CPU
+# with two of them, and 2 ms without.
 _SINGLE_THREADED = 4 * 65536
 
 

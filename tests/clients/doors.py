@@ -56,10 +56,16 @@ def open_doors(kind: str, store: Address, **options: bool) -> Iterator[Doors]:
         yield Doors(store, **addresses)
 
 
-def single_door(kind: str, store: Address, **rule: Any) -> Policy:
+def single_door(kind: str, store: Address, *, timeout_s: float = 300, **rule: Any) -> Policy:
     """Give the policy of one store with one rule and the model `default`."""
-    one_store = {"kind": kind, "name": "door", "listen": "127.0.0.1:0", "upstream": store.url}
-    return Policy.model_validate({"stores": [one_store], "rules": [rule]})
+    one = {
+        "kind": kind,
+        "name": "door",
+        "listen": "127.0.0.1:0",
+        "upstream": store.url,
+        "timeout_s": timeout_s,
+    }
+    return Policy.model_validate({"stores": [one], "rules": [rule]})
 
 
 def outcome(call: Callable[[], object]) -> object:

@@ -7,6 +7,7 @@ So any answer that differs from the direct one is midrank's mistake, whether the
 from __future__ import annotations
 
 import json
+import socket
 
 import httpx
 import orjson
@@ -16,7 +17,7 @@ from tests.clients.doors import single_door
 from tests.fakes.corpus import SIZE, embed
 from tests.fakes.odd_scorers import Reversing
 from tests.fakes.running import running
-from tests.fakes.servers import free_address
+from tests.fakes.servers import Address, free_address
 
 pytestmark = pytest.mark.store
 
@@ -208,11 +209,27 @@ def test_thirty_megabytes_of_a_valid_search_are_answered(chroma_doors, chroma):
     assert answer(chroma(chroma_doors.unmoved, body)) == answer(chroma(chroma_doors.direct, body))
 
 
-def test_a_store_that_is_down_is_named_in_a_502(corpus):
+# A passing request, and a search.
+PATHS = ("/api/v2/heartbeat", "/api/v2/tenants/t/databases/d/collections/c/query")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_store_that_is_down_is_named_in_a_502(path):
     with running(single_door("chroma", free_address()), {"default": Reversing()}) as addresses:
-        for path in ("/api/v2/heartbeat", "/api/v2/tenants/t/databases/d/collections/c/query"):
+        response = httpx.post(f"{addresses['door'].url}{path}", json=CHROMA_FIELDS, headers=HEADERS)
+
+    assert response.status_code == 502
+    assert response.headers["content-type"] == "application/json"
+    assert response.json()["error"] == "upstream_unreachable"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_store_that_is_silent_is_named_in_a_504(path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = Address(*silent.getsockname())
+        policy = single_door("chroma", store, timeout_s=0.2)
+        with running(policy, {"default": Reversing()}) as addresses:
             response = httpx.post(f"{addresses['door'].url}{path}", json=CHROMA_FIELDS, headers=HEADERS)
 
-            assert response.status_code == 502
-            assert response.headers["content-type"] == "application/json"
-            assert response.json()["error"] == "upstream_unreachable"
+    assert response.status_code == 504
+    assert response.json()["error"] == "upstream_timeout"

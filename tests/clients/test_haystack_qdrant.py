@@ -47,7 +47,7 @@ def collection(qdrant_doors, corpus):
         ]
     )
     yield
-    store.delete_all_documents(recreate_index=True)
+    store.delete_all_documents()
 
 
 def ask(address, top_k, **options):

@@ -95,7 +95,7 @@ def ask(address, limit, **asked):
 
 @pytest.mark.parametrize("door", ["off", "unmoved"])
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-@pytest.mark.parametrize("limit", [1, 5, 100])
+@pytest.mark.parametrize("limit", [5, 100])
 def test_without_a_change_of_order_midrank_is_invisible(qdrant_doors, asking, door, asked, limit):
     with asking(QUESTION):
         through = ask(getattr(qdrant_doors, door), limit, **asked)
@@ -104,7 +104,7 @@ def test_without_a_change_of_order_midrank_is_invisible(qdrant_doors, asking, do
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-@pytest.mark.parametrize("limit", [1, 5, WINDOW])
+@pytest.mark.parametrize("limit", [1, WINDOW])
 def test_a_page_holds_the_reranked_window_and_no_field_more(qdrant_doors, asking, asked, limit):
     direct = ask(qdrant_doors.direct, WINDOW, **asked)
 

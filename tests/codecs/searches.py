@@ -1,8 +1,15 @@
-"""Valid searches of every protocol, each with a model of the store that answers it."""
+"""Valid searches of every protocol, each with a model of the store that answers it.
+
+Hypothesis draws a seed and a size; all else is rolled from them by plain code, which is ten times as fast as
+drawing every leaf and leaves more examples for the same time.
+"""
 
 from __future__ import annotations
 
+import json
+import uuid
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hypothesis import strategies as st
@@ -17,6 +24,8 @@ from tests.fakes.json_text import Number, Style, write
 from tests.fakes.qdrant_model import QdrantModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hypothesis.strategies import SearchStrategy
 
     from proxy.codecs.base import Codec, Window
@@ -27,6 +36,8 @@ CHROMA = "/api/v2/tenants/t/databases/d/collections/6b2c/query"
 
 
 class Store(Protocol):
+    style: Style
+
     def answer(self, request: WireRequest) -> WireResponse: ...
 
 
@@ -63,200 +74,228 @@ def windows(searches: tuple[Search, ...]) -> SearchStrategy[tuple[Window, ...]]:
     )
 
 
-# Everything that a scanner of JSON could stumble over is likely.
-texts = st.text(st.sampled_from('ab"\\[]{},: \n\u00e9\u20ac\U0001f600') | st.characters(exclude_categories=["Cs"]))
-numbers = st.one_of(
-    st.integers(-(2**80), 2**80).map(str),
-    st.floats(allow_nan=False, allow_infinity=False).map(repr),
-    st.sampled_from(["1e3", "1.10", "-0", "-0.0", "1E-7", "0.30000000000000004", "1.0", "12E+2"]),
-).map(Number)
-scalars = st.none() | st.booleans() | numbers | texts
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
-)
-styles = st.builds(Style, st.booleans(), st.booleans())
-vectors = st.lists(numbers, min_size=1, max_size=4)
+def _rolled(roll: Callable[[Dice, int], Exchange]) -> SearchStrategy[Exchange]:
+    return st.builds(lambda rows, seed: roll(Dice(seed), rows), st.integers(0, 12), st.integers(0, 2**32))
 
 
-def _optional(**members: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional=members)
+class Dice(Random):
+    """Rolls JSON. Everything that a scanner of it could stumble over is likely."""
 
+    def maybe(self, chance: float = 0.5) -> bool:
+        return self.random() < chance
 
-@st.composite
-def _shuffled(draw: Any, *parts: SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
-    members = {key: value for part in parts for key, value in draw(part).items()}
-    return dict(draw(st.permutations(list(members.items()))))
+    def text(self) -> str:
+        return "".join(self.choices('ab"\\[]{},:/ \n\t\0\u00e9\u20ac\U0001f600', k=self.randrange(12)))
+
+    def number(self) -> Number:
+        form = self.randrange(4)
+        if form == 0:
+            return Number(self.randrange(-(2**80), 2**80))
+        if form == 1:
+            return Number(repr(self.gauss(0, 1)))
+        return Number(self.choice(["1e3", "1.10", "-0", "-0.0", "1E-7", "0.30000000000000004", "12E+2"]))
+
+    def scalar(self) -> Any:
+        return self.choice([None, True, False, self.number(), self.number(), self.text(), self.text()])
+
+    def value(self, keys: tuple[str, ...] = (), depth: int = 3) -> Any:
+        form = self.randrange(3 if depth else 1)
+        if form == 1:
+            return [self.value(keys, depth - 1) for _ in range(self.randrange(4))]
+        if form == 2:
+            known = self.sample(keys, k=self.randrange(len(keys) + 1))
+            return {key: self.value(keys, depth - 1) for key in [*known, self.text()][: self.randrange(5)]}
+        return self.scalar()
+
+    def vector(self) -> list[Number]:
+        return [self.number() for _ in range(self.randint(1, 4))]
+
+    def style(self) -> Style:
+        return Style(self.maybe(), self.maybe())
+
+    def some(self, **members: Callable[[], Any]) -> dict[str, Any]:
+        return {key: make() for key, make in members.items() if self.maybe()}
+
+    def shuffled(self, members: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.sample([*members.items()], k=len(members)))
 
 
 # --- Chroma ----------------------------------------------------------------------------------
 
-_chroma_request = _shuffled(
-    st.fixed_dictionaries({"query_embeddings": st.lists(vectors, min_size=1, max_size=3)}),
-    _optional(
-        n_results=st.integers(0, 6).map(str).map(Number),
-        include=st.lists(
-            st.sampled_from(["documents", "metadatas", "distances", "embeddings", "uris"]), max_size=4
+COLUMNS = ["documents", "metadatas", "distances", "embeddings", "uris"]
+
+
+def chroma_exchanges() -> SearchStrategy[Exchange]:
+    return _rolled(_chroma_exchange)
+
+
+def _chroma_exchange(dice: Dice, rows: int) -> Exchange:
+    fields = dice.choice(
+        [
+            TextFields(),
+            TextFields(("document",)),
+            TextFields(("metadata.title",)),
+            TextFields(("metadata.a.b", "document"), " | "),
+            TextFields(("elsewhere",)),
+        ]
+    )
+    request = {
+        "query_embeddings": [dice.vector() for _ in range(dice.randint(1, 3))],
+        **dice.some(
+            n_results=lambda: Number(dice.randrange(7)),
+            include=lambda: dice.choices(COLUMNS, k=dice.randrange(4)),
+            where=dice.value,
+            ids=lambda: None,
         ),
-        where=st.none() | st.dictionaries(texts, values, max_size=2),
-        ids=st.none(),
-    ),
-)
-_chroma_metadata = st.none() | st.dictionaries(
-    st.sampled_from(["title", "a.b", "_node_content", "text"]) | texts, numbers | st.booleans() | texts, max_size=3
-)
-_chroma_rows = st.lists(
-    st.fixed_dictionaries(
-        {
-            "id": texts,
-            "embeddings": vectors,
-            "documents": st.none() | texts,
-            "uris": st.none() | texts,
-            "metadatas": _chroma_metadata,
-            "distances": numbers | st.none(),
-        }
-    ),
-    max_size=12,
-    unique_by=lambda row: row["id"],
-)
-_chroma_fields = st.sampled_from(
-    [
-        TextFields(),
-        TextFields(("document",)),
-        TextFields(("metadata.title",)),
-        TextFields(("metadata.a.b", "document"), " | "),
-        TextFields(("elsewhere",)),
-    ]
-)
-
-
-@st.composite
-def chroma_exchanges(draw: Any) -> Exchange:
-    fields = draw(_chroma_fields)
+    }
     return Exchange(
         ChromaCodec(lambda _: fields),
-        post(CHROMA, write(draw(_chroma_request), draw(styles))),
-        ChromaModel(tuple(draw(_chroma_rows)), draw(styles)),
+        post(CHROMA, write(dice.shuffled(request), dice.style())),
+        ChromaModel(tuple(_chroma_row(dice, row) for row in range(rows)), dice.style()),
     )
+
+
+def _chroma_row(dice: Dice, row: int) -> dict[str, Any]:
+    metadata = {
+        key: dice.choice([dice.number(), dice.text(), True])
+        for key in ("title", "a.b", "text", dice.text())
+        if dice.maybe()
+    }
+    if dice.maybe(0.2):
+        metadata["_node_content"] = json.dumps({"text": dice.text()})
+    return {
+        "id": f"{row}{dice.text()}",
+        "embeddings": dice.vector(),
+        "documents": dice.choice([dice.text(), None]),
+        "uris": dice.choice([dice.text(), None]),
+        "metadatas": dice.choice([metadata, metadata, None]),
+        "distances": dice.number(),
+    }
 
 
 # --- Qdrant ----------------------------------------------------------------------------------
 
-_paths = st.sampled_from(
-    ["page_content", "text", "content", "metadata", "metadata.title", "metadata.text", "metadata.a.b", "other"]
-    + ["metadata[]", "metadata[].text", "metadata[0].text", '"other"', "other.x-y", 'metadata."a b"']
+PATHS = (
+    *("page_content", "text", "content", "other", "metadata", "metadata.title", "metadata.text"),
+    *("metadata.a.b", "metadata[]", "metadata[].text", "metadata[0].text", '"other"', 'metadata."a b"'),
 )
-_selectors = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.lists(_paths, max_size=3),
-    st.fixed_dictionaries({"include": st.lists(_paths, max_size=3)}),
-    st.fixed_dictionaries({"exclude": st.lists(_paths, max_size=3)}),
-)
-_document = st.fixed_dictionaries({"text": texts, "model": texts}, optional={"options": st.just({})})
-_vector_inputs = st.one_of(
-    vectors,
-    st.lists(vectors, min_size=1, max_size=2),
-    st.fixed_dictionaries({"indices": st.just([Number(1)]), "values": vectors}),
-    st.integers(0, 2**63).map(str).map(Number),
-    st.uuids().map(str),
-    _document,
-)
-_nearest = st.one_of(
-    _vector_inputs,
-    st.fixed_dictionaries({"nearest": _vector_inputs}, optional={"mmr": st.none()}),
-    st.fixed_dictionaries({"text": texts | st.fixed_dictionaries({"query": texts})}),
-)
-_fusion = st.sampled_from([{"fusion": "rrf"}, {"fusion": "dbsf"}, {"rrf": {"k": Number(3)}}])
-_limits = st.integers(1, 6).map(str).map(Number)
-_common = _optional(
-    with_payload=_selectors,
-    with_vector=st.booleans(),
-    offset=st.integers(0, 5).map(str).map(Number),
-    filter=st.none() | st.dictionaries(texts, values, max_size=2),
-    params=st.just({"hnsw_ef": Number("128")}),
-)
-_leaf = _shuffled(st.fixed_dictionaries({"query": _nearest}), _optional(limit=_limits, using=texts))
-_inner = _leaf | _shuffled(
-    st.fixed_dictionaries({"query": _fusion, "prefetch": st.lists(_leaf, min_size=1, max_size=2)}),
-    _optional(limit=_limits),
-)
-_plain = _shuffled(st.fixed_dictionaries({"query": _nearest}), _optional(limit=_limits), _common)
-_hybrid = _shuffled(
-    st.fixed_dictionaries({"query": _fusion, "prefetch": _inner | st.lists(_inner, min_size=1, max_size=3)}),
-    _optional(limit=_limits),
-    _common,
-)
-_unsupported = _shuffled(
-    st.fixed_dictionaries(
-        {
-            "query": st.sampled_from(
-                [
-                    None,
-                    {"order_by": "year"},
-                    {"sample": "random"},
-                    {"recommend": {"positive": [Number(1)]}},
-                    {"nearest": [Number(1)], "mmr": {"diversity": Number("0.5")}},
-                    {"image": "x", "model": "y"},
-                ]
-            )
-        }
-    ),
-    _optional(limit=_limits),
-    _common,
-)
-_legacy = st.one_of(
-    _shuffled(st.fixed_dictionaries({"vector": vector, limit: _limits}), _common)
-    for vector in (vectors, st.fixed_dictionaries({"name": texts, "vector": vectors}))
-    for limit in ("limit", "top")
-)
-_any_query = _plain | _hybrid | _unsupported
-_qdrant_requests = st.one_of(
-    st.tuples(st.just("/collections/c/points/query"), _any_query),
-    st.tuples(st.just("/prefix/collections/c%2Fd/points/query/?timeout=3"), _any_query),
-    st.tuples(st.just("/collections/c/points/search"), _legacy),
-    st.tuples(
-        st.just("/collections/c/points/query/batch"),
-        st.fixed_dictionaries({"searches": st.lists(_any_query, min_size=1, max_size=3)}),
-    ),
-)
-_payload_keys = st.sampled_from(["page_content", "text", "content", "metadata", "other", "title", "a", "b", "a b"])
-_payloads = st.dictionaries(
-    _payload_keys,
-    st.recursive(
-        scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_payload_keys | texts, inner, max_size=4),
-        max_leaves=8,
-    ),
-    max_size=5,
-)
-_qdrant_points = st.lists(
-    st.fixed_dictionaries(
-        {
-            "id": st.integers(0, 2**64 - 1).map(str).map(Number) | st.uuids().map(str),
-            "version": numbers,
-            "score": numbers,
-            "payload": _payloads,
-            "vector": vectors | st.fixed_dictionaries({"": vectors}),
-        }
-    ),
-    max_size=12,
-    unique_by=lambda point: str(point["id"]),
-)
-_qdrant_fields = st.sampled_from(
-    [TextFields(), TextFields(("metadata.text",)), TextFields(("metadata.a.b", "page_content"))]
+KEYS = ("page_content", "text", "content", "metadata", "other", "title", "a", "b", "a b")
+NO_RANKING = (
+    None,
+    {"order_by": "year"},
+    {"sample": "random"},
+    {"recommend": {"positive": [Number(1)]}},
+    {"nearest": [Number(1)], "mmr": {"diversity": Number("0.5")}},
+    {"image": "x", "model": "y"},
 )
 
 
-@st.composite
-def qdrant_exchanges(draw: Any, *, prefetch_overfetch: bool = False) -> Exchange:
+def qdrant_exchanges(*, prefetch_overfetch: bool = False) -> SearchStrategy[Exchange]:
     """Raising the limits of prefetches changes a fusion; the laws about its order hold without that."""
-    fields = draw(_qdrant_fields)
-    options = QdrantOptions(
-        batch=True, prefetch_overfetch=prefetch_overfetch, rescored_prefetch=draw(st.booleans())
+    return _rolled(lambda dice, points: _qdrant_exchange(dice, points, prefetch_overfetch))
+
+
+def _qdrant_exchange(dice: Dice, points: int, prefetch_overfetch: bool) -> Exchange:
+    fields = dice.choice(
+        [TextFields(), TextFields(("metadata.text",)), TextFields(("metadata.a.b", "page_content"))]
     )
-    target, request = draw(_qdrant_requests)
+    options = QdrantOptions(batch=True, prefetch_overfetch=prefetch_overfetch, rescored_prefetch=dice.maybe())
+    target, request = dice.choice(
+        [
+            ("/collections/c/points/query", _query_request(dice)),
+            ("/prefix/collections/c%2Fd/points/query/?timeout=3", _query_request(dice)),
+            ("/collections/c/points/search", _search_request(dice)),
+            (
+                "/collections/c/points/query/batch",
+                {"searches": [_query_request(dice) for _ in range(dice.randint(1, 3))]},
+            ),
+        ]
+    )
     return Exchange(
         QdrantHttpCodec(lambda _: fields, options),
-        post(target, write(request, draw(styles))),
-        QdrantModel(tuple(draw(_qdrant_points)), draw(styles)),
+        post(target, write(request, dice.style())),
+        QdrantModel(tuple(_point(dice, point) for point in range(points)), dice.style()),
     )
+
+
+def _common(dice: Dice) -> dict[str, Any]:
+    return dice.some(
+        with_payload=lambda: _selector(dice),
+        with_vector=dice.maybe,
+        offset=lambda: Number(dice.randrange(6)),
+        filter=dice.value,
+        params=lambda: {"hnsw_ef": Number(128)},
+    )
+
+
+def _selector(dice: Dice) -> Any:
+    paths = dice.choices(PATHS, k=dice.randrange(4))
+    return dice.choice([None, True, False, paths, {"include": paths}, {"exclude": paths}])
+
+
+def _limit(dice: Dice) -> Number:
+    return Number(dice.randint(1, 6))
+
+
+def _query_request(dice: Dice) -> dict[str, Any]:
+    form = dice.randrange(5)
+    if form == 0:
+        ranked: dict[str, Any] = {"query": dice.choice(NO_RANKING)}
+    elif form == 1:
+        ranked = {"query": _nearest(dice), "prefetch": _stage(dice)}
+    elif form == 2:
+        ranked = {"query": _fusion(dice), "prefetch": [_stage(dice) for _ in range(dice.randint(1, 3))]}
+    else:
+        ranked = {"query": _nearest(dice)}
+    return dice.shuffled({**ranked, **dice.some(limit=lambda: _limit(dice)), **_common(dice)})
+
+
+def _search_request(dice: Dice) -> dict[str, Any]:
+    vector = dice.choice([dice.vector(), {"name": dice.text(), "vector": dice.vector()}])
+    return dice.shuffled({"vector": vector, dice.choice(["limit", "top"]): _limit(dice), **_common(dice)})
+
+
+def _stage(dice: Dice, depth: int = 2) -> dict[str, Any]:
+    if depth and dice.maybe(0.3):
+        inner = [_stage(dice, depth - 1) for _ in range(dice.randint(1, 2))]
+        ranked = {"query": dice.choice([_fusion(dice), _nearest(dice)]), "prefetch": inner}
+    else:
+        ranked = {"query": _nearest(dice)}
+    return dice.shuffled({**ranked, **dice.some(limit=lambda: _limit(dice), using=dice.text)})
+
+
+def _fusion(dice: Dice) -> dict[str, Any]:
+    return dice.choice([{"fusion": "rrf"}, {"fusion": "dbsf"}, {"rrf": {"k": Number(3)}}])
+
+
+def _nearest(dice: Dice) -> Any:
+    vector = dice.choice(
+        [
+            dice.vector(),
+            [dice.vector(), dice.vector()],
+            {"indices": [Number(1)], "values": [dice.number()]},
+            Number(dice.randrange(2**63)),
+            str(uuid.UUID(int=dice.getrandbits(128))),
+            {"text": dice.text(), "model": "qdrant/bm25", **dice.some(options=dict)},
+        ]
+    )
+    words = dice.text()
+    return dice.choice(
+        [
+            vector,
+            vector,
+            {"nearest": vector, **dice.some(mmr=lambda: None)},
+            {"text": dice.choice([words, {"query": words}])},
+        ]
+    )
+
+
+def _point(dice: Dice, point: int) -> dict[str, Any]:
+    identity = dice.choice([Number(2**64 - 1 - point), str(uuid.UUID(int=point))])
+    return {
+        "id": identity,
+        "version": dice.number(),
+        "score": dice.number(),
+        "payload": {key: dice.value(KEYS) for key in KEYS if dice.maybe(0.4)},
+        "vector": dice.choice([dice.vector(), {"": dice.vector()}]),
+    }

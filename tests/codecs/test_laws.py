@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +18,6 @@ from tests.fakes.json_text import Number, read, write
 
 if TYPE_CHECKING:
     from proxy.codecs.base import Call, Reply
-    from proxy.model import Search
     from tests.codecs.searches import Exchange
 
 every_codec = pytest.mark.parametrize(
@@ -25,7 +25,15 @@ every_codec = pytest.mark.parametrize(
 )
 JUNK = [
     *(None, True, False, "", "x", [], {}, [None], [[]], [[[]]], {"x": None}),
-    *(Number("0"), Number("-1"), Number("7"), Number("0.5"), Number("-0.0"), Number("9" * 30), Number("1e30")),
+    *(
+        Number("0"),
+        Number("-1"),
+        Number("7"),
+        Number("0.5"),
+        Number("-0.0"),
+        Number("9" * 30),
+        Number("1e30"),
+    ),
 ]
 
 
@@ -35,7 +43,10 @@ JUNK = [
 @every_codec
 @given(data=st.data())
 def test_store_order_is_invisible(exchanges, data) -> None:
-    """Widened, then cut back in the store's order: to the byte what the store would have sent unasked."""
+    """Widened, then cut back in the store's order: to the byte what the store would have sent unasked.
+
+    No known store puts spaces between values; where one does, they may move along with their rows.
+    """
     exchange: Exchange = data.draw(exchanges)
     call = exchange.codec.decode_request(exchange.request)
     chosen = data.draw(windows(call.searches))
@@ -45,7 +56,9 @@ def test_store_order_is_invisible(exchanges, data) -> None:
         for search, window, candidates in zip(call.searches, chosen, reply.candidates, strict=True)
     ]
 
-    assert exchange.store.answer(exchange.request).body == reply.encode_response(pages).body
+    direct, cut_back = exchange.store.answer(exchange.request).body, reply.encode_response(pages).body
+    assert read(direct) == read(cut_back)
+    assert direct == cut_back or exchange.store.style.spaced
 
 
 @every_codec
@@ -71,7 +84,10 @@ def test_an_answer_holds_the_chosen_rows_in_the_chosen_order(exchanges, data) ->
     reply = call.decode_response(
         exchange.store.answer(call.encode_request(data.draw(windows(call.searches))))
     )
-    orders = [data.draw(sub_permutations(len(candidates))) for candidates in reply.candidates]
+    orders = [
+        data.draw(sub_permutations(len(candidates)))[: search.limit]
+        for search, candidates in zip(call.searches, reply.candidates, strict=True)
+    ]
     encoded = reply.encode_response([Ranking(tuple(order)) for order in orders])
 
     again = exchange.codec.decode_request(exchange.request).decode_response(encoded)
@@ -139,13 +155,11 @@ def test_a_damaged_answer_is_undecodable_or_still_works(exchanges, data) -> None
 @given(data=st.data())
 def test_broken_bytes_are_undecodable_or_still_work(exchanges, data) -> None:
     exchange: Exchange = data.draw(exchanges)
-    try:
+    with suppress(Undecodable):
         broken = exchange.codec.decode_request(
             exchange.request._replace(body=data.draw(broken_bytes(exchange.request.body)))
         )
         orjson.loads(broken.encode_request([page_of(search).stop + 7 for search in broken.searches]).body)
-    except Undecodable:
-        pass
     call = exchange.codec.decode_request(exchange.request)
     answer = exchange.store.answer(call.encode_request(data.draw(windows(call.searches))))
     check_answer(call, data.draw(broken_bytes(answer.body)), data)
@@ -156,10 +170,8 @@ def test_broken_bytes_are_undecodable_or_still_work(exchanges, data) -> None:
 def test_any_bytes_at_all_are_undecodable_or_work(exchanges, data) -> None:
     exchange: Exchange = data.draw(exchanges)
     body = data.draw(st.binary(max_size=40))
-    try:
+    with suppress(Undecodable):
         exchange.codec.decode_request(exchange.request._replace(body=body))
-    except Undecodable:
-        pass
     check_answer(exchange.codec.decode_request(exchange.request), body, data)
 
 
@@ -302,7 +314,9 @@ def broken_bytes(draw: Any, body: bytes) -> bytes:
                 body[:start] + body[end:],
                 body[:end] + body[start:],
                 body[:start] + draw(st.binary(max_size=4)) + body[end:],
-                body[:start] + draw(st.sampled_from([b'"', b"[", b"]", b"{", b"}", b",", b"\\"])) + body[end:],
+                body[:start]
+                + draw(st.sampled_from([b'"', b"[", b"]", b"{", b"}", b",", b"\\"]))
+                + body[end:],
             ]
         )
     )

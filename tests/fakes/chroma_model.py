@@ -1,4 +1,4 @@
-"""A model of Chroma's query endpoint: what a server with these rows answers, and nothing else of a server."""
+"""A model of Chroma's query endpoint: what a server with these rows answers, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.model import WireResponse
-from tests.fakes.json_text import Number, Style, read, write
+from tests.fakes.json_text import COMPACT, Number, Style, read, write
 
 if TYPE_CHECKING:
     from proxy.model import WireRequest
@@ -23,7 +23,7 @@ class ChromaModel:
     """`rows` hold `id` and one value for each column; every query sees them in an order of its own."""
 
     rows: tuple[dict[str, Any], ...]
-    style: Style = Style()
+    style: Style = COMPACT
 
     def answer(self, request: WireRequest) -> WireResponse:
         """Answer a valid query."""

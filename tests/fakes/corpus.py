@@ -66,8 +66,8 @@ def passages(count: int) -> tuple[Passage, ...]:
 def embed(text: str, size: int = SIZE) -> list[float]:
     """Give a vector of about unit length: the sum of one fixed random direction per word.
 
-    Its values are multiples of 1/256. So dot products are exact in float32, in whatever order they are summed,
-    and a store that computes a score twice finds it equal to the last bit.
+    Its values are multiples of 1/256, so dot products are exact in float32 in whatever order they are summed:
+    a store that computes a score twice finds it equal to the last bit.
     """
     total = np.zeros(size)
     for word in _WORD.findall(text.lower()):

@@ -19,12 +19,15 @@ class Style(NamedTuple):
     escaped: bool = False
 
 
+COMPACT = Style()
+
+
 def read(body: bytes) -> Any:
     """Read a document; every number is a `Number`."""
     return json.loads(body, parse_int=Number, parse_float=Number)
 
 
-def write(value: Any, style: Style = Style()) -> bytes:  # noqa: B008 - immutable
+def write(value: Any, style: Style = COMPACT) -> bytes:
     """Write a document."""
     return _text(value, style).encode()
 

@@ -1,4 +1,4 @@
-"""A model of Qdrant's search endpoints: what a server with these points answers, and nothing else of a server.
+"""A model of Qdrant's search endpoints: what a server with these points answers, and nothing else of it.
 
 Nearness is a hash, fusion is reciprocal ranks, and payload selectors are the server's: a path is a list of
 steps, an included one is kept while it agrees with a place as far as both go, an excluded one removes a place
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.model import WireResponse
-from tests.fakes.json_text import Number, Style, read, write
+from tests.fakes.json_text import COMPACT, Number, Style, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class QdrantModel:
     """`points` hold `id`, `version`, `score`, `payload` and `vector`."""
 
     points: tuple[dict[str, Any], ...]
-    style: Style = Style()
+    style: Style = COMPACT
 
     def answer(self, request: WireRequest) -> WireResponse:
         """Answer a valid search."""
@@ -43,7 +43,12 @@ class QdrantModel:
             result = {"points": self._hits(asked, asked.get("query"))}
         else:
             result = [{"points": self._hits(one, one.get("query"))} for one in asked["searches"]]
-        answer = {"result": result, "status": "ok", "time": Number("1.10e-3"), "usage": {"cpu": Number("1e3")}}
+        answer = {
+            "result": result,
+            "status": "ok",
+            "time": Number("1.10e-3"),
+            "usage": {"cpu": Number("1e3")},
+        }
         return WireResponse(200, CIMultiDictProxy(CIMultiDict()), write(answer, self.style))
 
     def _hits(self, asked: dict[str, Any], query: Any) -> list[dict[str, Any]]:
@@ -67,9 +72,7 @@ class QdrantModel:
             return sorted((pool or {}).values(), key=lambda point: (-scores[point["id"]], str(point["id"])))
         seed = json.dumps(query, sort_keys=True)
         candidates = self.points if pool is None else pool.values()
-        return sorted(
-            candidates, key=lambda point: hashlib.sha256(f"{seed}/{point['id']}".encode()).digest()
-        )
+        return sorted(candidates, key=lambda point: hashlib.sha256(f"{seed}/{point['id']}".encode()).digest())
 
 
 def shown(point: dict[str, Any], with_payload: Any, with_vector: Any) -> dict[str, Any]:

@@ -102,10 +102,8 @@ class QdrantStandIn:
         return handle
 
     def _check_key(self, request: web.Request) -> None:
-        given = request.headers.get("api-key") or request.headers.get("authorization", "").removeprefix(
-            "Bearer "
-        )
-        if self._api_key and given != self._api_key:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self._api_key and self._api_key not in {request.headers.get("api-key"), bearer}:
             raise Refused(401, "Must provide an API key or an Authorization bearer token")
 
     # --- service -----------------------------------------------------------------------------

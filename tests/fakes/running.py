@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from proxy.policy import Policy
     from proxy.scoring.base import Scorer
 
+LOAD_TIMEOUT = 300.0  # seconds; the first start ever exports the model
 JOIN_TIMEOUT = 30.0  # seconds; a thread that outlives this would hang the test run in silence
 
 
 @contextmanager
-def running(policy: Policy, scorers: Mapping[str, Scorer] | None = None) -> Iterator[Mapping[str, Address]]:
-    """Run midrank; give every store's address by its name. `scorers` stand in for models of the policy."""
+def running(
+    policy: Policy, scorers: Mapping[str, Scorer] | None = None, *, warm: bool = False
+) -> Iterator[Mapping[str, Address]]:
+    """Run midrank; give every store's address by its name.
+
+    `scorers` stand in for models of the policy; `warm` waits until the policy's own models are loaded.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="midrank")
     thread.start()
@@ -29,6 +35,8 @@ def running(policy: Policy, scorers: Mapping[str, Scorer] | None = None) -> Iter
         app = App(policy, scorers=scorers)
         asyncio.run_coroutine_threadsafe(app.start(), loop).result(JOIN_TIMEOUT)
         try:
+            if warm:
+                asyncio.run_coroutine_threadsafe(app.loaded(), loop).result(LOAD_TIMEOUT)
             yield {name: Address(*address) for name, address in app.addresses.items()}
         finally:
             asyncio.run_coroutine_threadsafe(app.close(), loop).result(JOIN_TIMEOUT)

@@ -86,6 +86,14 @@ def midrank_server(kind: str, store: Address, **policy: Any) -> Iterator[Child]:
             yield Child(address, log.process.pid)
 
 
+@contextmanager
+def child(command: Sequence[str], ready: str) -> Iterator[int]:
+    """Run any other server; gives its process id once the URL `ready` answers."""
+    with _process(command) as log:
+        _wait_until_it_answers(ready, log)
+        yield log.process.pid
+
+
 def free_address() -> Address:
     """Find a loopback port that nothing listens on just now."""
     with socket.socket() as probe:

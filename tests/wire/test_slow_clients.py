@@ -7,7 +7,7 @@ import pytest
 from proxy.listeners.http_connection import HttpLimits
 from tests.fakes.raw_http import RawStore, connected
 
-BRIEF = 0.05
+BRIEF = 0.1
 IMPATIENT = HttpLimits(head_timeout=BRIEF, body_timeout=BRIEF)
 
 
@@ -19,6 +19,14 @@ async def test_half_a_head_is_refused_in_time(wired):
         assert answer.all(b"x-midrank-error") == [b"request_timeout"]
         assert await client.rest() == b""
         assert not store.requests
+
+
+async def test_half_a_second_head_is_refused_in_time(wired):
+    async with wired(limits=IMPATIENT) as (client, store):
+        assert (await client.ask(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
+        assert (await client.ask(b"GET /x HTTP/1.1\r\nHost:")).status == 408
+        assert await client.rest() == b""
+        assert len(store.requests) == 1
 
 
 async def test_trickling_a_head_does_not_buy_time(wired):
@@ -40,9 +48,9 @@ async def test_half_a_body_is_refused_in_time(wired, head):
 
 
 async def test_a_body_that_keeps_coming_has_all_the_time_it_needs(wired):
-    async with wired(limits=HttpLimits(head_timeout=BRIEF, body_timeout=4 * BRIEF)) as (client, store):
+    async with wired(limits=HttpLimits(head_timeout=BRIEF, body_timeout=5 * BRIEF)) as (client, store):
         client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n")
-        await _trickle(client, b"a" * 12, pause=BRIEF)
+        await _trickle(client, b"a" * 12, pause=BRIEF / 2)
         assert (await client.answer()).status == 200
         assert store.requests[0].body == b"a" * 12
 
@@ -50,7 +58,7 @@ async def test_a_body_that_keeps_coming_has_all_the_time_it_needs(wired):
 async def test_time_spent_by_the_store_is_not_the_clients(wired):
     async def slow(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(4 * BRIEF)
+        await asyncio.sleep(3 * BRIEF)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     async with wired(slow, limits=IMPATIENT) as (client, _):
@@ -98,7 +106,7 @@ async def test_a_closed_connection_makes_room(front):
                 await client.rest()
 
 
-async def _trickle(client, data, pause=BRIEF / 10):
+async def _trickle(client, data, pause=BRIEF / 50):
     for position in range(len(data)):
         client.send(data[position : position + 1])
         await asyncio.sleep(pause)

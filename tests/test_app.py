@@ -1,0 +1,114 @@
+"""The composition root: what is up when, and what a broken model means."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+
+from proxy.app import App, locate_models
+from proxy.errors import BadConfig
+from proxy.policy import Policy
+from tests.fakes.odd_scorers import NeverReady, Reversing
+
+
+def policy(**more):
+    return Policy.model_validate(
+        {
+            "stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://127.0.0.1:1"}],
+            "admin": "127.0.0.1:0",
+            **more,
+        }
+    )
+
+
+async def ask(app, path):
+    host, port = app.admin_address
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{host}:{port}{path}") as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+@pytest.fixture
+async def started():
+    apps = []
+
+    async def start(scorer, **more):
+        app = App(policy(**more), scorers={"default": scorer})
+        apps.append(app)
+        await app.start()
+        return app
+
+    yield start
+    for app in apps:
+        await app.close()
+
+
+async def test_it_is_alive_before_and_ready_after_its_models_are(started):
+    app = await started(NeverReady())
+
+    assert await ask(app, "/live") == (200, {"status": "alive"})
+    assert await ask(app, "/ready") == (503, {"status": "warming", "models": {"default": "warming"}})
+
+    app = await started(Reversing())
+    await app.loaded()
+
+    assert await ask(app, "/ready") == (200, {"status": "ready", "models": {"default": "ready"}})
+
+
+async def test_the_admin_port_serves_nothing_else(started):
+    assert (await ask(await started(Reversing()), "/policy"))[0] == 404
+
+
+async def test_a_model_that_fails_to_load_is_told_and_the_proxy_stays_up(started, caplog):
+    class Broken(Reversing):
+        async def start(self):
+            raise MemoryError
+
+    app = await started(Broken())
+    await app.loaded()
+
+    assert app.model_states() == {"default": "failed"}
+    assert (await ask(app, "/live"))[0] == 200
+    assert (await ask(app, "/ready"))[0] == 503
+    await asyncio.sleep(0)
+    assert "background task failed" in caplog.messages
+
+
+async def test_a_store_that_is_down_is_no_reason_to_be_unready(started):
+    app = await started(Reversing())
+    await app.loaded()
+    host, port = app.addresses["chroma"]
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{host}:{port}/api/v2/heartbeat") as answer,
+    ):
+        assert answer.status == 502
+        assert (await answer.json())["error"] == "upstream_unreachable"
+    assert (await ask(app, "/ready"))[0] == 200
+
+
+async def test_what_was_opened_is_closed_when_a_later_address_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        app = App(policy(admin=f"127.0.0.1:{port}"), scorers={"default": Reversing()})
+
+        with pytest.raises(BadConfig, match="admin"):
+            await app.start()
+
+    assert app.addresses == {}
+
+
+def test_models_that_are_missing_are_all_named(tmp_path):
+    model = {"kind": "cross_encoder_onnx", "model": str(tmp_path / "none")}
+    asked = policy(models={"a": model, "b": model, "unused": model}, rules=[{"rerank": ["a", "b"]}])
+
+    with pytest.raises(BadConfig) as caught:
+        locate_models(asked)
+
+    assert [mistake.key.split(".")[1] for mistake in caught.value.mistakes] == ["a", "b"]
