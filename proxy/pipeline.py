@@ -133,6 +133,12 @@ class Pipeline:
                 _log.warning("search fell back", extra={"store": self._store, "reason": verdict.reason})
         return Forward(outcome_headers(verdict)) if answer is None else _marked(answer)
 
+    def unread(self, reason: Reason) -> Forward:
+        """Count a claimed request that the listener sends on unread."""
+        verdict = Verdict(Outcome.PASSED, reason)
+        self._telemetry.count(self._store, verdict, None)
+        return Forward(outcome_headers(verdict))
+
     async def close(self) -> None:
         """Drop the rankings that nobody waits for."""
         await self._shadows.close()

@@ -10,7 +10,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable
-from proxy.model import Forward, WireResponse
+from proxy.model import Forward, Reason, WireResponse
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy
@@ -207,6 +207,11 @@ async def test_a_store_that_is_down_is_the_listener_s_to_tell():
     async with exchanges(ToyStore(answer=Unanswerable(UPSTREAM_UNREACHABLE, "refused"))) as here:
         with pytest.raises(Unanswerable):
             await here.run(TEN)
+
+
+async def test_what_the_listener_sends_on_unread_says_so_too():
+    async with exchanges() as here:
+        assert story(here.pipeline.unread(Reason.TOO_LARGE)) == "passed too_large"
 
 
 async def test_a_mistake_of_ours_costs_the_reranking_only(caplog):

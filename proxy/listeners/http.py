@@ -19,7 +19,7 @@ from proxy.listeners.http_connection import Connection, HttpLimits
 from proxy.listeners.http_relay import Copy, relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
-from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
+from proxy.model import Forward, Reason, WireRequest, WireResponse
 from proxy.tasks import Tasks
 from proxy.upstream.http_headers import request_headers
 
@@ -33,9 +33,6 @@ _log = logging.getLogger(__name__)
 # A body up to this size is forwarded in one piece once it is here, which is cheaper than streaming it.
 _SMALL_BODY = 64 * 1024
 _SWEEPS_PER_TIMEOUT = 10
-# What a search is told that was not read, and why.
-_UNREAD_SIZE = (("x-midrank", Outcome.PASSED), ("x-midrank-reason", Reason.TOO_LARGE))
-_UNREAD_CODING = (("x-midrank", Outcome.PASSED), ("x-midrank-reason", Reason.UNDECODABLE_REQUEST))
 
 
 class Exchange(Protocol):
@@ -51,6 +48,10 @@ class Exchange(Protocol):
         Raises:
             Unanswerable: the store gives no answer.
         """
+        ...
+
+    def unread(self, reason: Reason) -> Forward:
+        """Take note of a claimed request that is not read, and why; it is sent on."""
         ...
 
     def teaches(self, method: str, target: str) -> bool:
@@ -196,13 +197,13 @@ class HttpListener:
     ) -> web.StreamResponse:
         """Let the exchange answer a search."""
         if hdrs.CONTENT_ENCODING in request.headers:
-            return await self._forward(
-                request, client, target, headers, client.upload(request), extra=_UNREAD_CODING
-            )
+            extra = self._exchange.unread(Reason.UNDECODABLE_REQUEST).headers
+            return await self._forward(request, client, target, headers, client.upload(request), extra=extra)
         body, whole = await client.read_body(request, self._limits.search_body)
         if not whole:
+            extra = self._exchange.unread(Reason.TOO_LARGE).headers
             return await self._forward(
-                request, client, target, headers, client.upload(request, begun=body), extra=_UNREAD_SIZE
+                request, client, target, headers, client.upload(request, begun=body), extra=extra
             )
         search = WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), body)
         answer = await self._exchange.run(search)

@@ -47,9 +47,7 @@ class ModelFiles:
     @property
     def head(self) -> Head:
         """What the model says: one logit for a pair of texts, or an embedding of every token."""
-        classifies = any(
-            "SequenceClassification" in str(one) for one in self.config.get("architectures") or ()
-        )
+        classifies = "ForSequenceClassification" in str(self.config.get("architectures"))
         return "logit" if classifies else "tokens"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def export_with_torch(folder: Path, target: Path) -> None:
         folder, trust_remote_code=False, local_files_only=True, use_safetensors=True
     ).eval()
     pair = tokenizer("which one?", "this one, of course", return_tensors="pt")
-    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in pair]
+    names = [name for name in pair if name in inspect.signature(model.forward).parameters]
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         torch.onnx.export(

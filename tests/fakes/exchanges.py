@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from proxy.model import Forward
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from proxy.model import Forward, WireRequest, WireResponse
+    from proxy.model import Reason, WireRequest, WireResponse
 
 
 @dataclass
@@ -22,6 +24,9 @@ class PassAll:
         return False
 
     async def run(self, request: WireRequest) -> WireResponse | Forward:
+        raise AssertionError("nothing was claimed")
+
+    def unread(self, reason: Reason) -> Forward:
         raise AssertionError("nothing was claimed")
 
     def teaches(self, method: str, target: str) -> bool:
@@ -44,6 +49,9 @@ class ClaimPosts:
     async def run(self, request: WireRequest) -> WireResponse | Forward:
         self.ran.append(request)
         return await self.answer(request)
+
+    def unread(self, reason: Reason) -> Forward:
+        return Forward((("x-midrank", "passed"), ("x-midrank-reason", reason.value)))
 
     def teaches(self, method: str, target: str) -> bool:
         return False

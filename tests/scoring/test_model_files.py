@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import orjson
 import pytest
 
@@ -52,8 +54,6 @@ def test_a_shipped_onnx_file_will_do_without_safetensors(tiny_cross_encoder, nam
 
 
 def test_the_built_in_model_is_found_without_importing_its_package(built_in_model):
-    import sys
-
     files = locate(built_in_model)
     assert files.head == "tokens"
     assert files.max_tokens == 512

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import orjson
@@ -102,16 +103,17 @@ async def test_a_server_has_the_graph_made_in_another_process(tiny_cross_encoder
     assert prepared == prepare(str(tiny_cross_encoder))
 
 
-@pytest.mark.parametrize("apart", [False, True])
-async def test_weights_that_lack_a_tensor_are_named(tiny_cross_encoder, apart):
+async def in_this_process(model: str, **options):
+    return await asyncio.to_thread(prepare, model, **options)
+
+
+@pytest.mark.parametrize("how", [in_this_process, prepare_apart])
+async def test_weights_that_lack_a_tensor_are_named(tiny_cross_encoder, how):
     weights = load_file(tiny_cross_encoder / "model.safetensors")
     del weights["classifier.weight"]
     save_file(weights, tiny_cross_encoder / "model.safetensors")
     with pytest.raises(BadConfig, match=r"models\.x\.model: cannot be exported: .*'classifier\.weight'"):
-        if apart:
-            await prepare_apart(str(tiny_cross_encoder), precision="int8", key="models.x.model")
-        else:
-            prepare(str(tiny_cross_encoder), key="models.x.model")
+        await how(str(tiny_cross_encoder), precision="int8", key="models.x.model")
 
 
 def test_broken_weights_are_told(tiny_cross_encoder):
