@@ -14,7 +14,7 @@ from proxy.errors import Undecodable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from proxy.codecs._json import Span
+    from proxy.codecs._json import Rows, Span
     from proxy.codecs.text import Json
 
 _NULL = type(None)
@@ -31,17 +31,16 @@ COLUMNS: Mapping[str, frozenset[type]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: where it and each of its queries stand, and their rows, as values and as bytes."""
+    """One column: where it stands and, query by query, its rows as values and as bytes."""
 
     span: Span
-    queries: Sequence[Span]
     values: Sequence[Sequence[Any]]
-    rows: Sequence[Sequence[bytes]]
+    rows: Sequence[Rows]
 
     def holding(self, rows: Iterable[Iterable[bytes]]) -> list[Edit]:
         """Return the edits that put other rows into the column, query by query."""
         return [
-            Edit(span, b"[" + b",".join(query) + b"]") for span, query in zip(self.queries, rows, strict=True)
+            Edit(old.span, b"[" + b",".join(new) + b"]") for old, new in zip(self.rows, rows, strict=True)
         ]
 
 
@@ -63,10 +62,10 @@ class Answer:
             return []
         if self.include is None or self.body[self.include.start] != ord("["):
             raise Undecodable("the answer does not say what it includes")
-        said = self.body[slice(*self.include)]
-        kept = (piece for piece in _json.pieces(said) if orjson.loads(piece) not in borrowed)
+        said = _json.rows(self.body, self.include).pieces
+        kept = [piece for piece in said if orjson.loads(piece) not in borrowed]
         return [
-            Edit(self.include, _json.framed(said, kept)),
+            Edit(self.include, b"[" + b",".join(kept) + b"]"),
             *(Edit(self.columns[key].span, b"null") for key in borrowed if key in self.columns),
         ]
 
@@ -103,5 +102,4 @@ def _column(key: str, value: Json, lengths: Sequence[int], body: bytes, span: Sp
         if not isinstance(rows, list) or len(rows) != length or not COLUMNS[key].issuperset(map(type, rows)):
             raise Undecodable(f"{key} is not a column of rows")
         values.append(rows)
-    queries = list(_json.elements(body, span))
-    return Column(span, queries, values, [_json.pieces(body[slice(*query)]) for query in queries])
+    return Column(span, values, [*_json.rows_of_each(body, span)])

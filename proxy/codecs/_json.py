@@ -3,12 +3,13 @@
 `orjson` is the only judge of what JSON is; all that follows may assume a valid document. What is not edited
 keeps its bytes: integers above 64 bits, the text form of floats, key order, escapes, whitespace.
 
-Four ways to look into a container, each one level deep and in order of appearance:
+The ways to look into a container, each one level deep and in order of appearance:
 
-    members(body, span)   key -> where its value stands, for edits of a body in place
-    elements(body, span)  where the elements of an array stand
-    pieces(text)          the bytes between the commas, for rows that are picked and joined again
-    fields(text)          the members of an object as bytes, for rows that lose or change one
+    members(body, span)      key -> where its value stands, for edits of a body in place
+    elements(body, span)     where the elements of an array stand
+    rows(body, span, *path)  the bytes between the commas of an array, to be picked and joined again
+    rows_of_each(body, span) the same for every array in an array
+    fields(text)             the members of an object as bytes, for a row that loses or changes one
 """
 
 from __future__ import annotations
@@ -18,44 +19,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from proxy.codecs._json_scan import SPACE, STRING, pieces, value_end
 from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from proxy.codecs.text import Json
 
-# Containers nested deeper than this are refused. Payloads and filters seen in the wild end at six or seven.
-MAX_DEPTH = 32
-
-_SPACE = b" \t\n\r"
-# A string that ends at its first quote is one tight loop; only the others are read escape by escape.
-_STRING = rb'"(?:[^"]*+"(?<!\\")|(?:[^"\\]++|\\.)*+")'
-
-
-def _run(container: bytes, repeat: bytes, stop: bytes = b"") -> bytes:
-    """Return a pattern for plain bytes (none of `stop`), with strings and containers passed over whole."""
-    plain = rb'[^"\[\]{}' + stop + rb"]*+"
-    passed = rb"(?:" + _STRING + (b"|" + container if container else b"") + rb")"
-    return plain + rb"(?:" + passed + plain + rb")" + repeat
-
-
-def _container() -> bytes:
-    pattern = b""
-    for _ in range(MAX_DEPTH):
-        pattern = rb"[\[{]" + _run(pattern, b"*+") + rb"[\]}]"
-    return pattern
-
-
-_VALUE = re.compile(_container() + b"|" + _STRING + rb'|[^\s,"\[\]{}]++', re.DOTALL)
-# What stands between two commas, or the first byte of something that is nested too deeply. The look-ahead is
-# for CPython before 3.11.5, which does not step back when a possessive group fails half-way (gh-106052).
-_PIECE = re.compile(
-    rb"(?:" + _run(_container(), b"++", stop=b",") + rb'|[^",\[\]{}]++)(?=,|\Z)|["\[{]', re.DOTALL
-)
-_TOO_DEEP = frozenset((b'"', b"[", b"{"))
-_KEY = re.compile(rb"[\s,]*(" + _STRING + rb")\s*:\s*", re.DOTALL)
+_KEY = re.compile(rb"[\s,]*(" + STRING + rb")\s*:\s*", re.DOTALL)
 _SEPARATOR = re.compile(rb"[\s,]*")
+_CLOSING = re.compile(rb"\s*\}")
 
 
 class Span(NamedTuple):
@@ -97,6 +71,13 @@ class Member(NamedTuple):
         return self.head + value + self.tail
 
 
+class Rows(NamedTuple):
+    """An array: where it stands, and what stands between its commas."""
+
+    span: Span
+    pieces: list[bytes]
+
+
 def parse(body: bytes) -> Json:
     """Return the tree of a JSON document.
 
@@ -112,7 +93,7 @@ def parse(body: bytes) -> Json:
 
 def whole(body: bytes) -> Span:
     """Return where the document stands in its body."""
-    return Span(len(body) - len(body.lstrip(_SPACE)), len(body.rstrip(_SPACE)))
+    return Span(len(body) - len(body.lstrip(SPACE)), len(body.rstrip(SPACE)))
 
 
 def members(body: bytes, span: Span) -> dict[str, Span]:
@@ -123,11 +104,9 @@ def members(body: bytes, span: Span) -> dict[str, Span]:
     """
     found: dict[str, Span] = {}
     at = span.start + 1
-    while match := _KEY.match(body, at, span.end):
-        key = _unquoted(match[1])
-        if key in found:
-            raise Undecodable("a key appears twice in one object")
-        at = _value_end(body, match.end())
+    while match := _KEY.match(body, at):
+        key = _fresh_key(match, found)
+        at = value_end(body, match.end())
         found[key] = Span(match.end(), at)
     return found
 
@@ -138,31 +117,50 @@ def elements(body: bytes, span: Span) -> Iterator[Span]:
     Raises:
         Undecodable: it is nested too deeply.
     """
-    at = _after_separator(body, span.start + 1)
+    at = _after(_SEPARATOR, body, span.start + 1)
     while at < span.end - 1:
-        end = _value_end(body, at)
+        end = value_end(body, at)
         yield Span(at, end)
-        at = _after_separator(body, end)
+        at = _after(_SEPARATOR, body, end)
 
 
-def pieces(text: bytes) -> list[bytes]:
-    """Return what stands between the commas of a container, whitespace included.
+def rows(body: bytes, span: Span, *path: str) -> Rows:
+    """Return the array under a path of keys, which the tree must have; everything on the way is read once.
 
-    Framed by the same container they are that container again, byte for byte. The pieces of a
-    piece are found without an error.
+    Raises:
+        Undecodable: as for `members`.
+    """
+    return _rows(body, span.start, path)[0]
+
+
+def _rows(body: bytes, at: int, path: tuple[str, ...]) -> tuple[Rows, int]:
+    """Return the array as well, and where the value that opens at `at` ends."""
+    if not path:
+        found, end = pieces(body, at)
+        return Rows(Span(at, end), found), end
+    seen: set[str] = set()
+    at += 1
+    while match := _KEY.match(body, at):
+        key = _fresh_key(match, seen)
+        seen.add(key)
+        if key == path[0]:
+            array, at = _rows(body, match.end(), path[1:])
+        else:
+            at = value_end(body, match.end())
+    return array, _after(_CLOSING, body, at)
+
+
+def rows_of_each(body: bytes, span: Span) -> Iterator[Rows]:
+    """Yield the arrays that an array of arrays holds; everything is read once.
 
     Raises:
         Undecodable: it is nested too deeply.
     """
-    inner = text.strip(_SPACE)[1:-1]
-    if not inner or inner.isspace():
-        return []
-    if b"[" in inner and b'"' not in inner and b"{" not in inner:
-        return _vectors(inner)
-    found: list[bytes] = _PIECE.findall(inner)
-    if not _TOO_DEEP.isdisjoint(found):
-        raise Undecodable("nested too deeply")
-    return found
+    at = _after(_SEPARATOR, body, span.start + 1)
+    while at < span.end - 1:
+        found, end = pieces(body, at)
+        yield Rows(Span(at, end), found)
+        at = _after(_SEPARATOR, body, end)
 
 
 def fields(text: bytes) -> Iterator[Member]:
@@ -171,17 +169,17 @@ def fields(text: bytes) -> Iterator[Member]:
     Raises:
         Undecodable: it is nested too deeply.
     """
-    for piece in pieces(text):
+    for piece in pieces(text, len(text) - len(text.lstrip(SPACE)))[0]:
         match = _KEY.match(piece)
         assert match is not None
-        value = piece[match.end() :].rstrip(_SPACE)
+        value = piece[match.end() :].rstrip(SPACE)
         yield Member(_unquoted(match[1]), match[0], value, piece[match.end() + len(value) :])
 
 
 def framed(text: bytes, inner: Iterable[bytes]) -> bytes:
     """Return a container that holds these pieces instead of its own."""
-    start = len(text) - len(text.lstrip(_SPACE)) + 1
-    end = len(text.rstrip(_SPACE)) - 1
+    start = len(text) - len(text.lstrip(SPACE)) + 1
+    end = len(text.rstrip(SPACE)) - 1
     return text[:start] + b",".join(inner) + text[end:]
 
 
@@ -203,60 +201,19 @@ def splice(body: bytes, edits: Iterable[Edit]) -> bytes:
     return b"".join((*parts, body[at:])) if parts else body
 
 
+def _fresh_key(match: re.Match[bytes], seen: Container[str]) -> str:
+    key = _unquoted(match[1])
+    if key in seen:
+        raise Undecodable("a key appears twice in one object")
+    return key
+
+
 def _unquoted(string: bytes) -> str:
     text: str = orjson.loads(string)
     return text
 
 
-def _after_separator(body: bytes, at: int) -> int:
-    match = _SEPARATOR.match(body, at)
+def _after(pattern: re.Pattern[bytes], body: bytes, at: int) -> int:
+    match = pattern.match(body, at)
     assert match is not None
     return match.end()
-
-
-def _value_end(body: bytes, at: int) -> int:
-    """Return where the value that starts at `at` ends."""
-    if body[at] == ord("[") and (end := _vector_end(body, at)):
-        return end
-    match = _VALUE.match(body, at)
-    if match is None:
-        raise Undecodable("nested too deeply")
-    return match.end()
-
-
-def _vector_end(body: bytes, at: int) -> int | None:
-    """Return where an array of numbers, at any depth, ends; None if it holds a string or an object.
-
-    Up to the next quote or brace every bracket counts, and those are found and counted at memory speed.
-    """
-    quote = body.find(b'"', at)
-    limit = len(body) if quote < 0 else quote
-    brace = body.find(b"{", at, limit)
-    return _closed(body, at, limit if brace < 0 else brace)
-
-
-def _closed(body: bytes, at: int, limit: int) -> int | None:
-    depth = 0
-    while (close := body.find(b"]", at, limit)) >= 0:
-        depth += body.count(b"[", at, close) - 1
-        at = close + 1
-        if depth == 0:
-            return at
-    return None
-
-
-def _vectors(inner: bytes) -> list[bytes]:
-    """Return the pieces of an array of arrays of numbers: in a big answer, most of the bytes are these."""
-    found = []
-    at = 0
-    while at <= len(inner):
-        opening = inner.find(b"[", at)
-        comma = inner.find(b",", at)
-        if 0 <= opening < comma:
-            end = _closed(inner, opening, len(inner))
-            assert end is not None
-            comma = inner.find(b",", end)
-        end = len(inner) if comma < 0 else comma
-        found.append(inner[at:end])
-        at = end + 1
-    return found

@@ -1,7 +1,7 @@
 """Where values end in the bytes of a valid JSON document, at the speed of the regular expression engine.
 
-The patterns describe a container with all that it may hold, down to a fixed depth: one match passes over a hit,
-a filter or a payload. Arrays of numbers, most bytes of a big answer, are passed over faster still.
+The patterns describe a container with all that it may hold, down to a fixed depth: one match passes over a
+whole hit, filter or payload. Arrays of numbers, most bytes of a big answer, are passed over faster still.
 """
 
 from __future__ import annotations
@@ -33,12 +33,10 @@ def _container() -> bytes:
 
 
 _VALUE = re.compile(_container() + b"|" + STRING + rb'|[^\s,"\[\]{}]++', re.DOTALL)
-# What stands between two commas, or the first byte of something that is nested too deeply. The look-ahead is
-# for CPython before 3.11.5, which does not step back when a possessive group fails half-way (gh-106052).
-_PIECE = re.compile(
-    rb"(?:" + _run(_container(), b"++", stop=b",") + rb'|[^",\[\]{}]++)(?=[,\]}]|\Z)|["\[{]', re.DOTALL
-)
-_TOO_DEEP = frozenset((b'"', b"[", b"{"))
+# What stands between two commas. The look-ahead also keeps CPython before 3.11.5 right, which does not step
+# back when a possessive group fails half-way (gh-106052).
+_PIECE = re.compile(rb"(?:" + _run(_container(), b"++", stop=b",") + rb'|[^",\[\]{}]++)(?=[,\]}])', re.DOTALL)
+_EMPTY = re.compile(rb"[\[{]\s*[\]}]")
 
 
 def value_end(body: bytes, at: int) -> int:
@@ -55,17 +53,66 @@ def value_end(body: bytes, at: int) -> int:
     return match.end()
 
 
-def between_commas(inner: bytes) -> list[bytes]:
-    """Return what stands between the commas of what a container holds, whitespace included.
+def pieces(body: bytes, at: int = 0) -> tuple[list[bytes], int]:
+    """Return what stands between the commas of the container that opens at `at`, and where that one ends.
+
+    Whitespace is included: joined by commas, between the same brackets, they are the container again, byte
+    for byte. What is inside a piece is looked into without an error.
 
     Raises:
         Undecodable: it is nested too deeply.
     """
-    if not inner or inner.isspace():
-        return []
-    if b"[" in inner and b'"' not in inner and b"{" not in inner:
-        return _vectors(inner)
-    found: list[bytes] = _PIECE.findall(inner)
-    if not _TOO_DEEP.isdisjoint(found):
-        raise Undecodable("nested too deeply")
+    if body[at] == ord("[") and (end := _vector_end(body, at)):
+        return _vectors(body[at + 1 : end - 1]), end
+    if empty := _EMPTY.match(body, at):
+        return [], empty.end()
+    found = []
+    end = at
+    while True:
+        match = _PIECE.match(body, end + 1)
+        if match is None:
+            raise Undecodable("nested too deeply")
+        found.append(match[0])
+        end = match.end()
+        if body[end] != ord(","):
+            return found, end + 1
+
+
+def _vector_end(body: bytes, at: int) -> int | None:
+    """Return where an array of numbers, at any depth, ends; None if it holds a string or an object.
+
+    Up to the next quote or brace every bracket counts, and those are found and counted at memory speed.
+    """
+    quote = body.find(b'"', at)
+    limit = len(body) if quote < 0 else quote
+    brace = body.find(b"{", at, limit)
+    return _closed(body, at, limit if brace < 0 else brace)
+
+
+def _closed(body: bytes, at: int, limit: int) -> int | None:
+    """Return where the array that opens at or behind `at` ends, if it does before `limit`."""
+    depth = 0
+    while (close := body.find(b"]", at, limit)) >= 0:
+        depth += body.count(b"[", at, close) - 1
+        at = close + 1
+        if depth == 0:
+            return at
+    return None
+
+
+def _vectors(inner: bytes) -> list[bytes]:
+    """Return the pieces of an array that holds numbers, at any depth, and nothing else."""
+    if b"[" not in inner:
+        return inner.split(b",") if inner.strip(SPACE) else []
+    found = []
+    at = 0
+    while at <= len(inner):
+        opening, comma = inner.find(b"[", at), inner.find(b",", at)
+        if 0 <= opening < comma:
+            array_end = _closed(inner, opening, len(inner))
+            assert array_end is not None
+            comma = inner.find(b",", array_end)
+        end = len(inner) if comma < 0 else comma
+        found.append(inner[at:end])
+        at = end + 1
     return found

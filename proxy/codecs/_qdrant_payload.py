@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from proxy.codecs import _json
+from proxy.codecs._json_scan import pieces
 from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _cut(value: bytes, rule: _Rule, place: Path = ()) -> bytes:
         return _json.framed(value, kept)
     if opening == b"[":
         part = rule(at := (*place, None))
-        elements = [] if part is _Part.NONE else _json.pieces(value)
-        return _json.framed(value, (e if part is _Part.ALL else _cut(e, rule, at) for e in elements))
+        if part is _Part.ALL:
+            return value
+        kept = [] if part is _Part.NONE else [_cut(inner, rule, at) for inner in pieces(value)[0]]
+        return _json.framed(value, kept)
     return value

@@ -214,7 +214,7 @@ class ChromaReply:
             rows = [
                 _distances(ranking.scores)
                 if key == "distances" and ranking.scores is not None
-                else [query[index] for index in ranking.order]
+                else [query.pieces[index] for index in ranking.order]
                 for query, ranking in zip(column.rows, rankings, strict=True)
             ]
             edits += column.holding(rows)

@@ -26,6 +26,7 @@ from proxy.model import Candidate, Search
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from proxy.codecs._json import Rows
     from proxy.codecs._qdrant_payload import Restore
     from proxy.codecs.base import FieldsOf, Window
     from proxy.codecs.text import Json, TextFields
@@ -179,23 +180,32 @@ class QdrantCall:
         Raises:
             Undecodable: the answer holds anything that is not certainly understood.
         """
-        body, tree = response.body, _json.parse(response.body)
-        result = _member(body, _json.whole(body), tree, "result")
-        if self._endpoint == "search":
-            found = [result]
-        elif self._endpoint == "query":
-            found = [_member(body, *result, "points")]
+        body, span = response.body, _json.whole(response.body)
+        tree = _json.parse(body)
+        result = tree.get("result") if isinstance(tree, dict) else None
+        if self._endpoint == "query":
+            found = [(_points_of(result), _json.rows(body, span, "result", "points"))]
+        elif self._endpoint == "search":
+            found = [(_hits(result), _json.rows(body, span, "result"))]
         else:
-            span, batch = result
-            if not isinstance(batch, list) or len(batch) != len(self._asked):
+            if not isinstance(result, list) or len(result) != len(self._asked):
                 raise Undecodable("the answer is not a list for each search")
-            spans = _json.elements(body, span)
-            found = [_member(body, at, one, "points") for at, one in zip(spans, batch, strict=True)]
-        points = []
-        for one, window, (span, hits) in zip(self._asked, self._windows, found, strict=True):
-            restore = None if window is None else one.borrowing.restore
-            points.append(_read_points(body, span, hits, self._fields, restore))
-        return QdrantReply(response, points)
+            spans = _json.elements(body, _json.members(body, span)["result"])
+            found = [
+                (_points_of(one), _json.rows(body, at, "points"))
+                for one, at in zip(result, spans, strict=True)
+            ]
+        return QdrantReply(
+            response,
+            [
+                _Points(
+                    rows,
+                    tuple(_read_hit(hit, self._fields) for hit in hits),
+                    None if window is None else one.borrowing.restore,
+                )
+                for one, window, (hits, rows) in zip(self._asked, self._windows, found, strict=True)
+            ],
+        )
 
     def row_limit(self, response: WireResponse) -> int | None:
         """Read the largest limit out of a refusal by strict mode."""
@@ -211,16 +221,15 @@ class QdrantCall:
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """The hits of one search: where they stand, each as bytes and as a candidate."""
+    """The hits of one search, as bytes and as candidates."""
 
-    span: Span
-    hits: Sequence[bytes]
+    rows: Rows
     candidates: tuple[Candidate, ...]
     restore: Restore | None
 
     def ranked(self, ranking: Ranking) -> Edit:
         """Return the edit that leaves the hits of a ranking, in its order."""
-        hits = [self.hits[index] for index in ranking.order]
+        hits = [self.rows.pieces[index] for index in ranking.order]
         if ranking.scores is not None:
             hits = [
                 _rewritten(hit, self.restore, orjson.dumps(score))
@@ -228,7 +237,7 @@ class _Points:
             ]
         elif self.restore is not None:
             hits = [_rewritten(hit, self.restore, None) for hit in hits]
-        return Edit(self.span, b"[" + b",".join(hits) + b"]")
+        return Edit(self.rows.span, b"[" + b",".join(hits) + b"]")
 
 
 class QdrantReply:
@@ -261,17 +270,14 @@ def _read_legacy(body: bytes, span: Span, tree: Json, fields: TextFields) -> _As
     return _Asked(search, stage, named[0], borrow(tree.get("with_payload"), fields.wanted))
 
 
-def _member(body: bytes, span: Span, tree: Json, key: str) -> tuple[Span, Json]:
-    if not isinstance(tree, dict) or key not in tree:
-        raise Undecodable(f"the answer has no {key}")
-    return _json.members(body, span)[key], tree[key]
+def _points_of(result: Json) -> list[Json]:
+    return _hits(result.get("points") if isinstance(result, dict) else None)
 
 
-def _read_points(body: bytes, span: Span, hits: Json, fields: TextFields, restore: Restore | None) -> _Points:
-    if not isinstance(hits, list):
-        raise Undecodable("the answer's points are not a list")
-    candidates = tuple(_read_hit(hit, fields) for hit in hits)
-    return _Points(span, _json.pieces(body[slice(*span)]), candidates, restore)
+def _hits(points: Json) -> list[Json]:
+    if not isinstance(points, list):
+        raise Undecodable("the answer has no list of points")
+    return points
 
 
 def _read_hit(hit: Json, fields: TextFields) -> Candidate:

@@ -52,8 +52,7 @@ class MatrixFile:
         """Open or create the file; None, and a line in the log, if that is not possible."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-            _lock(file)
+            file = _open_alone(path)
         except OSError as error:
             _log.warning(
                 "token matrices are not kept in a file", extra={"path": str(path), "error": str(error)}
@@ -136,9 +135,15 @@ class MatrixFile:
         return key, TokenMatrix(values, scales)
 
 
-def _lock(file: BinaryIO) -> None:
-    """Keep other processes out for as long as the file is open; raise OSError if one has it."""
+def _open_alone(path: Path) -> BinaryIO:
+    """Open a file, and keep other processes out as long as it is open; raise OSError if one has it."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     if sys.platform != "win32":
         import fcntl  # noqa: PLC0415 (not on Windows)
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise
+    return file

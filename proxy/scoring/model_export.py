@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnx
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from proxy.scoring.bert_onnx import BertGraph
 
@@ -46,8 +46,11 @@ def export(files: ModelFiles, precision: Precision, target: Path, progress: Prog
 def _build(
     files: ModelFiles, config: BertConfig, precision: Precision, graph: Path, progress: Progress
 ) -> None:
-    with _weights(files.weights, config.prefix) as weight:
-        onnx.save(BertGraph(config, weight, precision, progress).build(files.head), graph)
+    try:
+        with _weights(files.weights, config.prefix) as weight:
+            onnx.save(BertGraph(config, weight, precision, progress).build(files.head), graph)
+    except SafetensorError as error:
+        raise ValueError(f"the weights are unreadable: {error}") from error
 
 
 def _convert(files: ModelFiles, precision: Precision, graph: Path, progress: Progress) -> None:
@@ -63,7 +66,9 @@ def _convert(files: ModelFiles, precision: Precision, graph: Path, progress: Pro
         from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 (slow to import)
 
         progress(1, 2, "quantising")
-        quantize_dynamic(source, graph, per_channel=True, weight_type=QuantType.QInt8)
+        # Types cannot be inferred behind operators that only the runtime has; theirs are float all the same.
+        options = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+        quantize_dynamic(source, graph, per_channel=True, weight_type=QuantType.QInt8, extra_options=options)
 
 
 @contextmanager

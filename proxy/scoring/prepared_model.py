@@ -72,7 +72,8 @@ def prepare(
         try:
             export(files, precision, prepared.graph, progress)
         except _NOT_EXPORTED as error:
-            raise _not_exported(model, key, str(error)) from error
+            reason = str(error).partition("\n")[0]
+            raise _not_exported(model, key, f"cannot be exported: {reason}") from error
     return prepared
 
 
@@ -122,18 +123,18 @@ def _prepare_apart(model: str, precision: Precision, key: str) -> PreparedModel:
         }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own module)
         if done.returncode:
-            reason = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+            reason = done.stderr.strip().rpartition("\n")[2] or f"the export ended with {done.returncode}"
             raise _not_exported(model, key, reason)
     return prepared
 
 
 def _not_exported(model: str, key: str, reason: str) -> BadConfig:
     allowed = "a model that can be exported; `midrank prepare` shows how it goes"
-    return BadConfig((Mistake(model, key, f"cannot be exported: {reason}", allowed),))
+    return BadConfig((Mistake(model, key, reason, allowed),))
 
 
 if __name__ == "__main__":
     try:
         prepare(sys.argv[1], precision=cast("Precision", sys.argv[2]))
     except BadConfig as bad:
-        sys.exit(str(bad))
+        sys.exit(bad.mistakes[0].value)

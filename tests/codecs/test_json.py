@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.codecs import _json
 from proxy.codecs._json import Edit, Span
+from proxy.codecs._json_scan import MAX_DEPTH, pieces
 from proxy.errors import Undecodable
 from tests.codecs.searches import Dice
 from tests.fakes.json_text import write
@@ -33,8 +34,14 @@ def test_a_container_is_looked_into_as_the_parser_does(document, margin) -> None
         assert body == _json.framed(body, (field.holding(field.value) for field in fields))
     if isinstance(tree, list):
         assert json.loads(body) == [json.loads(body[slice(*at)]) for at in _json.elements(body, span)]
-        assert json.loads(body) == [json.loads(piece) for piece in _json.pieces(body)]
-        assert body == _json.framed(body, _json.pieces(body))
+        found = _json.rows(body, span)
+        twice = b"[" + body + b" , " + body + b"]"
+        assert span == found.span
+        assert json.loads(body) == [json.loads(piece) for piece in found.pieces]
+        assert body == _json.framed(body, found.pieces) or not found.pieces
+        assert [found.pieces] * 2 == [each.pieces for each in _json.rows_of_each(twice, _json.whole(twice))]
+        nested = b'{"a": 1, "b" :{"d":"}","c":' + body + b' } ,"e":[]}'
+        assert found.pieces == _json.rows(nested, _json.whole(nested), "b", "c").pieces
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,7 @@ def test_a_container_is_looked_into_as_the_parser_does(document, margin) -> None
     ],
 )
 def test_arrays_of_vectors_and_strings_with_brackets_are_cut_right(body) -> None:
-    assert json.loads(body) == [json.loads(piece) for piece in _json.pieces(body)]
+    assert json.loads(body) == [json.loads(piece) for piece in _json.rows(body, _json.whole(body)).pieces]
     spans = _json.elements(body, _json.whole(body))
     assert json.loads(body) == [json.loads(body[slice(*at)]) for at in spans]
 
@@ -57,13 +64,13 @@ def test_arrays_of_vectors_and_strings_with_brackets_are_cut_right(body) -> None
 @pytest.mark.parametrize("deep", [b"[%s]", b'{"k": %s}', b'[1, %s, "x"]', b'{"j": %s ,"k": 1}'])
 def test_what_is_nested_too_deeply_is_refused_never_cut_wrongly(deep) -> None:
     body = b'"]"'
-    for depth in range(1, 3 * _json.MAX_DEPTH):
+    for depth in range(1, 3 * MAX_DEPTH):
         body = deep % body
-        looks = [_json.pieces, lambda text: _json.members(text, _json.whole(text))]
+        looks = [lambda text: pieces(text)[0], lambda text: _json.members(text, _json.whole(text))]
         if body.startswith(b"["):
             looks[1] = lambda text: list(_json.elements(text, _json.whole(text)))
         for look in looks:
-            if depth <= _json.MAX_DEPTH + 1:
+            if depth <= MAX_DEPTH + 1:
                 assert len(json.loads(body)) == len(look(body))
             else:
                 with pytest.raises(Undecodable):
@@ -93,8 +100,11 @@ def test_what_is_not_json_is_undecodable(body) -> None:
 
 
 def test_a_repeated_key_is_refused_however_it_is_written() -> None:
+    body = b'{"ab":[1],"\\u0061b":2}'
     with pytest.raises(Undecodable, match="twice"):
-        _json.members(b'{"ab":1,"\\u0061b":2}', Span(0, 20))
+        _json.members(body, _json.whole(body))
+    with pytest.raises(Undecodable, match="twice"):
+        _json.rows(body, _json.whole(body), "ab")
 
 
 def test_edits_are_made_in_place() -> None:

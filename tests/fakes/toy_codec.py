@@ -1,6 +1,6 @@
 """The smallest store there can be: a codec for it and the store itself, for tests of everything above codecs.
 
-A request is JSON: {"searches": [{"rows": [first, end], "q": text or null, "plain": bool}]}. An answer is JSON: one
+A request is JSON: {"searches": [{"rows": [first, end], "q": text or null, "plain": bool}]}. An answer is one
 list of row numbers per search. Row n has the text "row n", but for `textless` ones.
 """
 
