@@ -122,7 +122,10 @@ class Pipeline:
                 verdict = answer.verdict
             except _Passed as passed:
                 verdict = passed.verdict
-            except Unanswerable:
+            except Unanswerable as error:
+                span.set_attribute(names.ERROR_TYPE, error.fault.error)
+                span.set_status(StatusCode.ERROR)
+                self._telemetry.count(self._store, Verdict(Outcome.PASSED, Reason.STORE_ERROR), None)
                 raise
             except Exception:  # noqa: BLE001 - a mistake of ours costs the app a reranking, never an answer
                 _log.exception("exchange failed", extra={"store": self._store})

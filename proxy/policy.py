@@ -37,6 +37,12 @@ def _upstream(value: str) -> str:
     return value.rstrip("/")
 
 
+def _chroma_field(value: str) -> str:
+    if value != "document" and not value.startswith("metadata."):
+        raise ValueError("should be document or metadata.KEY")
+    return value
+
+
 Address = Annotated[str, AfterValidator(_address)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
 
@@ -48,8 +54,18 @@ class _Strict(BaseModel):
 class Text(_Strict):
     """Where the text of a collection's documents is."""
 
-    fields: tuple[str, ...] = Field((), description="Field paths, in order; empty: detect the usual ones.")
+    fields: tuple[str, ...] = Field(
+        (), description="Paths into the payload, in order; empty: detect the usual ones."
+    )
     join: str = Field("\n", description="What stands between several fields.")
+
+
+class ChromaText(Text):
+    """Where the text of a Chroma collection's documents is."""
+
+    fields: tuple[Annotated[str, AfterValidator(_chroma_field)], ...] = Field(
+        (), description="`document` and `metadata.KEY`, in order; empty: detect the usual ones."
+    )
 
 
 class _Store(_Strict):
@@ -57,21 +73,24 @@ class _Store(_Strict):
     listen: Address = Field(description="HOST:PORT to listen on; the app connects here.")
     upstream: UpstreamUrl = Field(description="The store's own URL.")
     timeout_s: float = Field(300, gt=0, le=86400, description="Longest silence of the store, in seconds.")
-    text: dict[str, Text] = Field(
-        default_factory=dict, description="Text fields by collection glob; the first match counts."
-    )
 
 
 class ChromaStore(_Store):
     """A Chroma server, HTTP API v2."""
 
     kind: Literal["chroma"] = Field(description="The store's protocol.")
+    text: dict[str, ChromaText] = Field(
+        default_factory=dict, description="Text fields by collection glob; the first match counts."
+    )
 
 
 class QdrantStore(_Store):
     """A Qdrant server, REST API."""
 
     kind: Literal["qdrant"] = Field(description="The store's protocol.")
+    text: dict[str, Text] = Field(
+        default_factory=dict, description="Text fields by collection glob; the first match counts."
+    )
     batch: bool = Field(
         False, description="Rerank `/points/query/batch` too; some clients fuse its parts themselves."
     )

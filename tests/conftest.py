@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import os
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 @pytest.fixture(autouse=True)
 def unblocked_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a coroutine test in which midrank's own code blocks the loop (files, locks, sleeps, sockets)."""
-    if not asyncio.iscoroutinefunction(getattr(request.function, "__func__", request.function)):
+    if not inspect.iscoroutinefunction(getattr(request.function, "__func__", request.function)):
         yield
         return
     with blockbuster_ctx("proxy"):

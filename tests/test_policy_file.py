@@ -96,6 +96,10 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         (GOOD + "stores: []", "stores: given twice - each key once"),
         (GOOD + "extra: 1", "extra: unknown key"),
         (GOOD + "admin: 70000", "admin: 70000"),
+        (
+            GOOD + "    text: {'*': {fields: [document, title]}}",
+            "stores[0].text.*.fields[1]: 'title' - should be document or metadata.KEY",
+        ),
         (GOOD + "admin: 127.0.0.1:70000", "admin: '127.0.0.1:70000' - should be HOST:PORT"),
         (GOOD + "rules: [{mode: maybe}]", "rules[0].mode: 'maybe' - should be 'on', 'shadow' or 'off'"),
         (GOOD + "models: {m: {kind: gpt}}", "models.m.kind: 'gpt' - should be one of"),

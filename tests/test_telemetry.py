@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from proxy.errors import BadConfig
+from proxy.errors import UPSTREAM_UNREACHABLE, BadConfig, Unanswerable
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy
@@ -63,8 +63,8 @@ def recorded():
     recorded.meters.shutdown()
 
 
-async def search(recorded, scorer, *, query="secret words", headers=CALLER):
-    store = ToyStore()
+async def search(recorded, scorer, *, query="secret words", headers=CALLER, store=None):
+    store = store or ToyStore()
     await scorer.start()
     ranker = Ranker(Traced(scorer, recorded.telemetry))
     policy = Policy.model_validate(
@@ -142,6 +142,20 @@ async def test_a_fallback_is_an_error_of_the_ranking_and_not_of_the_exchange(rec
     assert spans["midrank.rank"].status.status_code is StatusCode.ERROR
     assert spans["midrank.exchange"].status.status_code is StatusCode.UNSET
     assert spans["midrank.exchange"].attributes["midrank.reason"] == "scorer_error"
+
+
+async def test_a_store_that_gives_no_answer_is_an_error_of_the_exchange(recorded):
+    gone = ToyStore(answer=Unanswerable(UPSTREAM_UNREACHABLE, "refused"))
+    with pytest.raises(Unanswerable):
+        await search(recorded, Reversing(), store=gone)
+
+    span = recorded.spans()["midrank.exchange"]
+    assert (span.attributes["error.type"], span.status.status_code) == (
+        "upstream_unreachable",
+        StatusCode.ERROR,
+    )
+    (point,) = recorded.points("midrank.rank.outcomes")
+    assert point.attributes["midrank.reason"] == "store_error"
 
 
 async def test_nothing_that_users_wrote_is_recorded(recorded):

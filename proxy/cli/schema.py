@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from proxy.policy import (
     Candidates,
     ChromaStore,
+    ChromaText,
     CrossEncoderOnnxModel,
     LateInteractionModel,
     Match,
@@ -30,7 +31,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("(top level)", Policy),
     ("stores[], kind: chroma", ChromaStore),
     ("stores[], kind: qdrant", QdrantStore),
-    ("stores[].text.GLOB", Text),
+    ("stores[].text.GLOB, kind: chroma", ChromaText),
+    ("stores[].text.GLOB, kind: qdrant", Text),
     ("models.NAME, kind: late_interaction", LateInteractionModel),
     ("models.NAME, kind: cross_encoder_onnx", CrossEncoderOnnxModel),
     ("rules[]", Rule),

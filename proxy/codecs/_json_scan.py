@@ -79,25 +79,19 @@ def pieces(body: bytes, at: int = 0) -> tuple[list[bytes], int]:
 
 
 def _vector_end(body: bytes, at: int) -> int | None:
-    """Return where an array of numbers, at any depth, ends; None if it holds a string or an object.
+    """Return where an array of numbers, at any depth, ends; None if it holds a string or a key.
 
-    Up to the next quote or brace every bracket counts, and those are found and counted at memory speed.
+    Without a quote every bracket counts, and brackets are found and counted at memory speed.
     """
-    quote = body.find(b'"', at)
-    limit = len(body) if quote < 0 else quote
-    brace = body.find(b"{", at, limit)
-    return _closed(body, at, limit if brace < 0 else brace)
-
-
-def _closed(body: bytes, at: int, limit: int) -> int | None:
-    """Return where the array that opens at or behind `at` ends, if it does before `limit`."""
     depth = 0
-    while (close := body.find(b"]", at, limit)) >= 0:
+    while True:
+        close = body.find(b"]", at)
+        if body.find(b'"', at, close) >= 0:
+            return None
         depth += body.count(b"[", at, close) - 1
         at = close + 1
         if depth == 0:
             return at
-    return None
 
 
 def _vectors(inner: bytes) -> list[bytes]:
@@ -107,9 +101,9 @@ def _vectors(inner: bytes) -> list[bytes]:
     found = []
     at = 0
     while at <= len(inner):
-        opening, comma = inner.find(b"[", at), inner.find(b",", at)
-        if 0 <= opening < comma:
-            array_end = _closed(inner, opening, len(inner))
+        comma = inner.find(b",", at)
+        if comma >= 0 and (opening := inner.find(b"[", at, comma)) >= 0:
+            array_end = _vector_end(inner, opening)
             assert array_end is not None
             comma = inner.find(b",", array_end)
         end = len(inner) if comma < 0 else comma

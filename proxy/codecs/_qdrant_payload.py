@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from proxy.codecs import _json
-from proxy.codecs._json_scan import pieces
+from proxy.codecs._json_scan import MAX_DEPTH, pieces
 from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def _paths(listed: Json) -> dict[str, Path]:
         if not isinstance(text, str) or not _PATH.fullmatch(text):
             raise Undecodable("with_payload has something else than paths")
         paths[text] = tuple(_step(match) for match in _STEP.finditer(text))
+        if len(paths[text]) > MAX_DEPTH:
+            raise Undecodable("with_payload has a path that is too long")
     return paths
 
 

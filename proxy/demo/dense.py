@@ -6,6 +6,7 @@ normalisation follow its card, huggingface.co/sentence-transformers/all-MiniLM-L
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,29 +23,44 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NAME = "all-MiniLM-L6-v2-int8"
 # The model was trained on texts of at most this length, and is cut there by its own configuration.
 MAX_TOKENS = 256
 
 
-def embed(texts: Sequence[str], advance: Callable[[int], None] | None = None) -> NDArray[np.float32]:
-    """Return one embedding per text, float32, shape (n, 384); `advance(1)` is called for each.
+class Embedder:
+    """The model; it is loaded when there is something to embed."""
 
-    Raises:
-        BadConfig: the model is not installed.
-    """
-    prepared = prepare(BUILT_IN_MODEL, precision="int8")
-    reader = TextReader(prepared.tokenizer, MAX_TOKENS)
-    model = OnnxModel(prepared.graph)
+    def __init__(self) -> None:
+        """Export the model to the cache folder, if that has not been done yet.
 
-    def embed_one(text: str) -> NDArray[np.float32]:
-        pooled: NDArray[np.float32] = model.run(reader.one(text)).mean(axis=0)
-        return pooled / np.float32(np.linalg.norm(pooled))
+        Raises:
+            BadConfig: the model is not installed.
+        """
+        self._prepared = prepare(BUILT_IN_MODEL, precision="int8")
 
-    rows = []
-    with ThreadPoolExecutor(usable_cpus()) as threads:
-        for row in threads.map(embed_one, texts):
-            rows.append(row)
-            if advance is not None:
-                advance(1)
-    return np.stack(rows)
+    @property
+    def identity(self) -> str:
+        """Changes with anything that could change an embedding: 8 hexadecimal digits."""
+        return hashlib.sha256(self._prepared.identity.encode()).hexdigest()[:8]
+
+    def embed(
+        self, texts: Sequence[str], advance: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return one embedding per text, float32, shape (n, 384); `advance(1)` is called for each."""
+        reader = TextReader(self._prepared.tokenizer, MAX_TOKENS)
+        model = OnnxModel(self._prepared.graph)
+
+        def embed_one(text: str) -> NDArray[np.float32]:
+            pooled: NDArray[np.float32] = model.run(reader.one(text)).mean(axis=0)
+            return pooled / np.float32(np.linalg.norm(pooled))
+
+        rows = []
+        threads = ThreadPoolExecutor(usable_cpus())
+        try:
+            for row in threads.map(embed_one, texts):
+                rows.append(row)
+                if advance is not None:
+                    advance(1)
+        finally:
+            threads.shutdown(cancel_futures=True)  # Ctrl-C doesn't wait for thousands of texts
+        return np.stack(rows)

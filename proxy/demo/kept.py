@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 def demo_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder: beside the models, in `$MIDRANK_CACHE_DIR` or `~/.cache/midrank`."""
-    return Path(environment.get("MIDRANK_CACHE_DIR") or Path.home() / ".cache" / "midrank") / "demo"
+    chosen = environment.get("MIDRANK_CACHE_DIR")
+    return (Path(chosen).absolute() if chosen else Path.home() / ".cache" / "midrank") / "demo"
 
 
 @contextmanager

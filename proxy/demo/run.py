@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def run_demo(*, keep: bool = False, fresh: bool = False) -> int:
+def run_demo(*, keep: bool = False) -> int:
     """Run the demo and return the exit code; both servers have ended when this returns.
 
-    `keep` leaves them up until Ctrl-C, `fresh` first forgets what earlier runs have prepared.
+    `keep` leaves them up until Ctrl-C.
 
     Raises:
         BadConfig: the built-in model is not installed.
     """
-    console, root = make_console(), demo_folder()
+    console = make_console()
     _bypass_http_proxies()
     with _sigterm_as_ctrl_c():
         try:
-            show(console, root=root, keep=keep, fresh=fresh)
+            show(console, demo_folder(), keep=keep)
         except DemoFailed as error:
-            console.print(f"\n{error}\nTo start from nothing, delete {root}", style="red", markup=False)
+            console.print(f"\n{error}", style="red", markup=False)
             return 1
         except KeyboardInterrupt:
             console.print("\nStopped, and so are both servers.")

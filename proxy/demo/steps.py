@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ import orjson
 
 from proxy.demo import corpus
 from proxy.demo.asking import PAGE, asking
-from proxy.demo.dense import NAME, embed
+from proxy.demo.dense import Embedder
 from proxy.demo.kept import kept_corpus, kept_vectors, only_one
 from proxy.demo.questions import read_questions
 from proxy.demo.report import side_by_side, step, summary_table
@@ -43,15 +42,14 @@ WARM_UP_LIMIT = 75.0
 COMPLETE = ("reranked", "cached")
 
 
-def show(console: Console, *, root: Path, keep: bool, fresh: bool) -> None:
-    """Read the corpus and the questions, then do everything; what can be kept is kept under `root`.
+def show(console: Console, root: Path, *, keep: bool) -> None:
+    """Read the corpus and the questions, then compare; all that can be used again is kept under `root`.
 
     Raises:
         DemoFailed: a server did not come up, or another demo uses the same folder.
         BadConfig: the built-in model is not installed.
     """
-    if fresh:
-        shutil.rmtree(root, ignore_errors=True)
+    started = time.perf_counter()
     with step(console, "Reading the standard library's documentation") as progress:
         passages = kept_corpus(root)
         documents = {passage.document for passage in passages}
@@ -63,25 +61,33 @@ def show(console: Console, *, root: Path, keep: bool, fresh: bool) -> None:
         f"{sum(len(question.relevant) for question in judged)} judged answers are documented in this Python"
     )
     with only_one(root):
-        compare(console, root, passages, questions, keep=keep)
+        compare(console, root, passages, questions, keep=keep, started=started)
 
 
 def compare(
-    console: Console, root: Path, passages: Sequence[Passage], questions: Sequence[Question], *, keep: bool
+    console: Console,
+    root: Path,
+    passages: Sequence[Passage],
+    questions: Sequence[Question],
+    *,
+    keep: bool,
+    started: float,
 ) -> None:
     """Fill a store, put midrank in front, ask everything twice, print it all; `keep` then waits for Ctrl-C.
+
+    `started` is what `time.perf_counter` said when the user began to wait.
 
     Raises:
         DemoFailed: a server did not come up.
         BadConfig: the built-in model is not installed.
     """
-    started = time.perf_counter()
-    # What is kept below was made from these three.
-    folder = root / f"{corpus.digest(passages)}-{NAME}-chroma{chromadb.__version__}"
-    with step(console, f"Embedding them with {NAME}", len(passages)) as progress:
+    with step(console, "Embedding them with all-MiniLM-L6-v2 (int8)", len(passages)) as progress:
+        model = Embedder()
+        # What is kept below was made from these three.
+        folder = root / f"{corpus.digest(passages)}-{model.identity}-chroma{chromadb.__version__}"
         texts = [passage.text for passage in passages]
-        vectors = kept_vectors(folder, texts, lambda texts: embed(texts, progress.advance))
-    asked = kept_vectors(folder, [question.text for question in questions], embed)
+        vectors = kept_vectors(folder, texts, lambda texts: model.embed(texts, progress.advance))
+        asked = kept_vectors(folder, [question.text for question in questions], model.embed)
     with ExitStack() as servers:
         with step(console, "Starting Chroma and filling it", len(passages)) as progress:
             store_url = servers.enter_context(chroma(folder))

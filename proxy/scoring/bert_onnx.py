@@ -14,6 +14,7 @@ What was measured on the way (MiniLM-L6, 91 tokens, one thread, AVX-512 VNNI):
 * `SkipLayerNormalization` takes six times as long as `LayerNormalization`: the sums are nodes of their own.
 * The last layer of a logit is needed for the first token only: 14 % less work, the same result.
 * `MatMulNBits` with 8 bits takes 1.6 times as long as `DynamicQuantizeMatMul`.
+* Seven bits for weights instead of eight change next to nothing, and cannot overflow on CPUs without VNNI.
 """
 
 from __future__ import annotations
@@ -102,11 +103,23 @@ class BertGraph:
         attended = graph.op("MultiHeadAttention", queries, keys, values, domain=RUNTIME, num_heads=heads)
         attended = self._linear(attended, f"{name}.attention.output.dense")
         target = self._norm(f"{name}.attention.output.LayerNorm", graph.op("Add", attended, target))
-        activation, domain = _ACTIVATIONS[self._config.hidden_act]
-        inner = graph.op(activation, self._linear(target, f"{name}.intermediate.dense"), domain=domain)
         return self._norm(
-            f"{name}.output.LayerNorm", graph.op("Add", self._linear(inner, f"{name}.output.dense"), target)
+            f"{name}.output.LayerNorm", graph.op("Add", self._feed_forward(target, name), target)
         )
+
+    def _feed_forward(self, hidden: str, name: str) -> str:
+        graph, axis = self._graph, self._graph.integers(-1)
+        activation, domain = _ACTIVATIONS[self._config.hidden_act]
+        if self._precision == "fp32":
+            inner = graph.op(activation, self._linear(hidden, f"{name}.intermediate.dense"), domain=domain)
+            return self._linear(inner, f"{name}.output.dense")
+        largest = graph.op("ReduceMax", graph.op("Abs", hidden), axis, keepdims=1)
+        inner = self._linear_per_token(hidden, f"{name}.intermediate.dense", largest)
+        inner = graph.op(activation, inner, domain=domain)
+        # None of the activations goes below -0.17, so the largest value is the largest magnitude.
+        floor = graph.constant("activation.floor", np.array(0.17, np.float32))
+        largest = graph.op("Max", graph.op("ReduceMax", inner, axis, keepdims=1), floor)
+        return self._linear_per_token(inner, f"{name}.output.dense", largest)
 
     def _logit(self, hidden: str) -> str:
         """Return the score from the first token, in float32: two products of one row are not worth less."""
@@ -129,7 +142,7 @@ class BertGraph:
         bias = self._graph.constant(f"{name}.bias", self._weight(f"{name}.bias"))
         return self._graph.op("Gemm", hidden, weight, bias, transB=1)
 
-    def _linear(self, hidden: str, *names: str) -> str:
+    def _linear(self, hidden: str, *names: str, biased: bool = True) -> str:
         """Return the outputs of linear layers that share their input, side by side: one product for all."""
         graph, name = self._graph, "+".join(names)
         weight = np.concatenate([self._weight(f"{one}.weight") for one in names]).T
@@ -140,7 +153,19 @@ class BertGraph:
         values, scales = quantize_columns(weight)
         quantised = graph.constant(f"{name}.weight", values)
         scale = graph.constant(f"{name}.scale", scales)
-        return graph.op("DynamicQuantizeMatMul", hidden, quantised, scale, "", bias, domain=RUNTIME)
+        inputs = (hidden, quantised, scale, "", bias) if biased else (hidden, quantised, scale)
+        return graph.op("DynamicQuantizeMatMul", *inputs, domain=RUNTIME)
+
+    def _linear_per_token(self, hidden: str, name: str, largest: str) -> str:
+        """Return a linear layer of which int8 sees every token at its own scale, `largest` being one.
+
+        In the feed-forward layers a few tokens are many times as large as the others. At one scale for the
+        text they would cost the others most of their eight bits: a fifth of the error for 8 % more time.
+        """
+        graph = self._graph
+        product = self._linear(graph.op("Div", hidden, largest), name, biased=False)
+        bias = graph.constant(f"{name}.bias", self._weight(f"{name}.bias"))
+        return graph.op("Add", graph.op("Mul", product, largest), bias)
 
     def _lookup(self, name: str, ids: str) -> str:
         """Return the rows of an embedding table. It is the largest tensor, and most of it is never read."""

@@ -46,13 +46,9 @@ class CrossEncoderOnnx:
         self._model = model
         self._precision: Precision = precision
         self._max_tokens = max_tokens
-        self._threads = threads or usable_cpus()
+        self._threads = threads
         self._engine: Engine[Pair, float] | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether a pair has been scored since the start."""
-        return self._engine is not None
+        self.ready = False
 
     async def start(self) -> None:
         """Prepare the model if need be, load it, and score one pair.
@@ -67,10 +63,11 @@ class CrossEncoderOnnx:
             allowed = "a sequence-classification model with one label"
             raise BadConfig((Mistake(self._model, key, "not a cross-encoder", allowed),))
         model = await asyncio.to_thread(PairModel, prepared, self._max_tokens)
-        engine = Engine(model, name=self.name, threads=self._threads)
-        engine.start()
-        await engine.submit([Pair("what is this?", "A first text, to be sure that the model works.")])
-        self._engine = engine
+        threads = self._threads or await asyncio.to_thread(usable_cpus)
+        self._engine = Engine(model, name=self.name, threads=threads)
+        self._engine.start()
+        await self._engine.submit([Pair("what is this?", "A first text, to be sure that the model works.")])
+        self.ready = True
 
     async def score(self, job: ScoreJob) -> Scores:
         """Score the texts that are reached before the deadline, from the top down.
@@ -86,6 +83,7 @@ class CrossEncoderOnnx:
 
     async def close(self) -> None:
         """Stop the threads and let the model go."""
+        self.ready = False
         if self._engine is not None:
             self._engine.close()
             self._engine = None

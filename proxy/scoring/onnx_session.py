@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as states
+
+from proxy.errors import BadConfig, Mistake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +20,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Encoding
 
+# What the runtime says of a graph; the exceptions have no common base but `Exception`.
+_REFUSED = (
+    states.Fail,
+    states.InvalidArgument,
+    states.InvalidGraph,
+    states.InvalidProtobuf,
+    states.NoSuchFile,
+    states.NotImplemented,
+    states.RuntimeException,
+)
+
 
 class OnnxModel:
     """One loaded graph; `run` may be called by several threads at once."""
 
     def __init__(self, graph: Path) -> None:
-        """Load the graph, which takes its size in memory."""
+        """Load the graph, which takes its size in memory.
+
+        Raises:
+            BadConfig: it is not one, or not one for this version of the runtime.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -34,7 +52,12 @@ class OnnxModel:
         options.enable_mem_pattern = False
         options.log_severity_level = 3
         onnxruntime.disable_telemetry_events()
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except _REFUSED as error:
+            reason = str(error).partition("\n")[0]
+            allowed = f"a graph that onnxruntime {onnxruntime.__version__} runs; remove it if midrank made it"
+            raise BadConfig((Mistake(str(graph), "model", reason, allowed),)) from error
         self._inputs = tuple(one.name for one in self._session.get_inputs())
         self._output = self._session.get_outputs()[0].name
 

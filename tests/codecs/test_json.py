@@ -51,6 +51,7 @@ def test_a_container_is_looked_into_as_the_parser_does(document, margin) -> None
         b"[[1], 2]",
         b"[ [1 , 2] , [3]\n]",
         b"[[], [ ], []]",
+        b"[[{}, 1], {}, [ {}]]",
         b'[[1, "]"], {"a": [1]}, "\\\\", "\\"]", "\\\\\\"["]',
         b"[ ]",
     ],

@@ -99,6 +99,27 @@ def test_an_answer_holds_the_chosen_rows_in_the_chosen_order(exchanges, data) ->
     ]
 
 
+@every_codec
+@given(data=st.data())
+def test_replaced_scores_stand_beside_their_rows_in_the_direction_of_the_store(exchanges, data) -> None:
+    """Higher is better in a ranking and in Qdrant; a Chroma distance is lower for the better row."""
+    exchange: Exchange = data.draw(exchanges)
+    call = exchange.codec.decode_request(exchange.request)
+    reply = call.decode_response(exchange.store.answer(exchange.request))
+    orders = [data.draw(sub_permutations(len(candidates))) for candidates in reply.candidates]
+    scores = [tuple(1.5 - index for index in order) for order in orders]
+    encoded = reply.encode_response(
+        [Ranking(tuple(order), own) for order, own in zip(orders, scores, strict=True)]
+    )
+
+    again = exchange.codec.decode_request(exchange.request).decode_response(encoded)
+    direction = -1 if exchange.codec.system == "chroma" else 1
+    for candidates, order, own, after in zip(reply.candidates, orders, scores, again.candidates, strict=True):
+        assert [candidates[index].id for index in order] == [row.id for row in after]
+        asked = candidates and candidates[0].score is not None
+        assert [row.score for row in after] == [direction * one if asked else None for one in own]
+
+
 # --- 3: only declared fields change ----------------------------------------------------------
 
 DECLARED = {"n_results", "include", "limit", "top", "offset", "with_payload"}

@@ -220,6 +220,7 @@ def test_the_older_search_is_reranked(request_, search) -> None:
         (QUERY, b'{"query":[1],"with_payload":[3]}'),
         (QUERY, b'{"query":[1],"with_payload":["a..b"]}'),
         (QUERY, b'{"query":[1],"with_payload":["[]"]}'),
+        (QUERY, b'{"query":[1],"with_payload":["a' + b"[]" * 1000 + b'"]}'),
         (QUERY, b'{"query":[1],"with_payload":{"include":"a"}}'),
         (QUERY, b'{"query":[1],"with_payload":{"include":["a"],"exclude":["b"]}}'),
         (QUERY, b'{"query":[1],"with_payload":{}}'),
@@ -268,35 +269,38 @@ def test_the_older_limit_keeps_its_name() -> None:
     )
 
 
-PREFETCH = (
-    b'{"query":{"fusion":"rrf"},"limit":5,"with_payload":true,"prefetch":[{"query":[1],"limit":5},{"query":[2]},'
-    b'{"query":{"fusion":"rrf"},"limit":8,"prefetch":{"query":[3],"limit":100}}]}'
-)
+HYBRID = b"""{"query": {"fusion": "rrf"}, "limit": %d, "with_payload": true, "prefetch": [
+  {"query": [1], "limit": %d},
+  {"query": [2], "limit": 100},
+  {"limit": %d, "query": {"fusion": "rrf"}, "prefetch": {"query": [3], "limit": %d}}
+]}"""
 
 
 def test_prefetches_are_raised_to_the_window_and_never_lowered() -> None:
     """One that hands on fewer rows would bound the window; one with more is the app's own oversampling."""
-    raised = (
-        PREFETCH.replace(b'"limit":5,"w', b'"limit":20,"w')
-        .replace(b'[1],"limit":5', b'[1],"limit":20')
-        .replace(b'{"query":[2]}', b'{"limit":20,"query":[2]}')
-        .replace(b'"limit":8', b'"limit":20')
-    )
+    app = HYBRID % (5, 5, 8, 3)
 
-    assert raised == call_of(PREFETCH).encode_request([20]).body
-    assert call_of(PREFETCH).encode_request([5]).body == PREFETCH
-    assert PREFETCH.replace(b'"limit":5,"w', b'"limit":20,"w') == (
-        call_of(PREFETCH, prefetch_overfetch=False).encode_request([20]).body
-    )
+    assert call_of(app).encode_request([20]).body == HYBRID % (20, 20, 20, 20)
+    assert call_of(app).encode_request([5]).body == app
+    assert call_of(app, prefetch_overfetch=False).encode_request([20]).body == HYBRID % (20, 5, 8, 3)
+
+
+def test_a_prefetch_without_a_limit_gets_one() -> None:
+    """Without one it hands on ten rows."""
+    app = b'{"query":{"fusion":"rrf"},"limit":5,"with_payload":true,"prefetch":[{"query":[1]}]}'
+    raised = app.replace(b'"limit":5', b'"limit":20').replace(b'{"query":[1]}', b'{"limit":20,"query":[1]}')
+
+    assert call_of(app).encode_request([20]).body == raised
+    assert call_of(app).encode_request([9]).body == app.replace(b'"limit":5', b'"limit":9')
 
 
 def test_a_batch_changes_where_it_has_a_window() -> None:
-    app = b'{"searches": [{"query":[1],"limit":2}, {"query":[2],"limit":3} ,{"query":{"sample":"random"}}]}'
+    app = b'{"searches": [{"query":{"sample":"random"}}, {"query":[1],"limit":2} ,{"query":[2],"limit":3}]}'
     call = call_of(app, BATCH, batch=True)
 
-    assert call.searches == (Search(2), Search(3), Search(10, supported=False))
+    assert call.searches == (Search(10, supported=False), Search(2), Search(3))
     assert app.replace(b'{"query":[2],"limit":3}', b'{"with_payload":["text"],"query":[2],"limit":9}') == (
-        call.encode_request([None, 9, None]).body
+        call.encode_request([None, None, 9]).body
     )
 
 

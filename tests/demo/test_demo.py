@@ -1,6 +1,7 @@
 """The whole demo on a slice of its corpus: real Chroma, real midrank, real model, unmodified client."""
 
 from io import StringIO
+from time import perf_counter
 
 import pytest
 
@@ -33,7 +34,8 @@ def printed(tmp_path_factory):
     outputs = []
     for _run in ("from nothing", "repeated"):
         output = StringIO()
-        compare(Console(file=output, width=110, highlight=False), root, passages, QUESTIONS, keep=False)
+        console = Console(file=output, width=110, highlight=False)
+        compare(console, root, passages, QUESTIONS, keep=False, started=perf_counter())
         outputs.append(output.getvalue())
     return outputs
 

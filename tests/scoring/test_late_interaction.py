@@ -1,0 +1,200 @@
+"""Late interaction over a tiny model, cold and warm; and the built-in model on words it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from proxy.errors import BadConfig, Unscored
+from proxy.model import Reason
+from proxy.scoring.base import ScoreJob
+from proxy.scoring.late_interaction import LateInteraction, Text, TextModel
+from proxy.scoring.prepared_model import prepare
+from proxy.scoring.token_matrices import TokenMatrices
+
+if TYPE_CHECKING:
+    from proxy.scoring.token_matrix import TokenMatrix
+
+TEXTS = ("the cat sat on the mat.", "the dog ran far away.", "a b c d e f g h")
+
+
+@pytest.fixture
+async def started(tiny_encoder):
+    """Start scorers over the tiny model; they are closed at the end."""
+    scorers = []
+
+    async def start(**options) -> LateInteraction:
+        options = {"name": "tiny", "matrices": TokenMatrices(2**20), "threads": 1, **options}
+        scorer = LateInteraction(str(tiny_encoder), **options)
+        scorers.append(scorer)
+        await scorer.start()
+        return scorer
+
+    yield start
+    for scorer in scorers:
+        await scorer.close()
+
+
+def job(query: str, texts=TEXTS, *, seconds: float = 30) -> ScoreJob:
+    return ScoreJob(query, tuple(texts), asyncio.get_running_loop().time() + seconds)
+
+
+async def test_it_is_ready_once_started(tiny_encoder):
+    scorer = LateInteraction(str(tiny_encoder), name="tiny", matrices=TokenMatrices(2**20))
+    assert not scorer.ready
+    await scorer.start()
+    assert scorer.ready
+    await scorer.close()
+    assert not scorer.ready
+
+
+async def test_a_text_scores_highest_against_itself(started):
+    scorer = await started()
+    for place, text in enumerate(TEXTS):
+        scores = await scorer.score(job(text))
+        assert scores.scorer == "tiny"
+        assert scores.values.dtype == np.float32
+        assert scores.values.argmax() == place
+        assert scores.values[place] == pytest.approx(1, abs=0.05)
+
+
+async def test_scores_are_the_same_cold_and_warm_and_in_any_company(started):
+    scorer = await started()
+    cold = (await scorer.score(job("which cat ?"))).values
+    warm = (await scorer.score(job("which cat ?", TEXTS[::-1]))).values[::-1]
+    alone = [(await scorer.score(job("which cat ?", [text]))).values[0] for text in TEXTS]
+    np.testing.assert_array_equal(cold, warm)
+    np.testing.assert_array_equal(cold, alone)
+
+
+async def test_known_documents_need_the_model_for_the_query_only(started):
+    matrices = TokenMatrices(2**20)
+    scorer = await started(matrices=matrices)
+    await scorer.score(job("which cat ?"))
+    assert len(matrices) == 3
+    encoded = scorer._engine._model.encoded = []
+    run = scorer._engine._model.run
+    scorer._engine._model.run = lambda items: encoded.extend(items) or run(items)
+    await scorer.score(job("which dog ?"))
+    assert [item.text for item in encoded] == ["which dog ?"]
+
+
+async def test_a_text_that_comes_twice_is_encoded_once(started):
+    matrices = TokenMatrices(2**20)
+    scorer = await started(matrices=matrices)
+    scores = await scorer.score(job("which cat ?", [TEXTS[0], TEXTS[1], TEXTS[0]]))
+    assert scores.values[0] == scores.values[2]
+    assert len(matrices) == 2
+
+
+async def test_what_is_not_reached_in_time_is_encoded_afterwards(started):
+    """The query comes first, so it is there; the documents warm up, and the next search has them all."""
+    matrices = TokenMatrices(2**20)
+    scorer = await started(matrices=matrices)
+    held = Holding(scorer._engine._model, after=2)
+    scorer._engine._model = held
+    scores = await scorer.score(job("which cat ?", seconds=0.2))
+    assert np.isnan(scores.values).tolist() == [False, True, True]
+    held.go_on.set()
+    while len(matrices) < 3:  # noqa: ASYNC110 (it is done when it is done, nobody is told)
+        await asyncio.sleep(0.005)
+    assert not np.isnan((await scorer.score(job("which cat ?"))).values).any()
+
+
+async def test_without_the_query_in_time_there_is_no_score(started):
+    scorer = await started()
+    scorer._engine._model = held = Holding(scorer._engine._model, after=0)
+    with pytest.raises(Unscored, match=Reason.LATE):
+        await scorer.score(job("which cat ?", seconds=0.02))
+    held.go_on.set()
+
+
+@pytest.mark.parametrize(
+    "texts", [["", " ", "\n"], ["?" * 10_000], ["the cat " * 5000, "\U0001f600", "\x00"]]
+)
+async def test_odd_texts_have_scores(started, texts):
+    scorer = await started()
+    scores = await scorer.score(job("which cat ?", texts))
+    assert np.isfinite(scores.values).all()
+
+
+@pytest.mark.parametrize("query", ["", "which cat ? " * 2000])
+async def test_odd_queries_have_scores(started, query):
+    scores = await (await started()).score(job(query))
+    assert np.isfinite(scores.values).all()
+
+
+async def test_documents_are_known_after_a_restart(started, tmp_path):
+    first = await started(matrices=TokenMatrices(2**20, path=tmp_path / "matrices"))
+    before = (await first.score(job("which cat ?"))).values
+    await first.close()
+    matrices = TokenMatrices(2**20, path=tmp_path / "matrices")
+    second = await started(matrices=matrices)
+    assert len(matrices) == 3
+    np.testing.assert_array_equal((await second.score(job("which cat ?"))).values, before)
+
+
+async def test_another_length_makes_other_matrices(started, tmp_path):
+    first = await started(matrices=TokenMatrices(2**20, path=tmp_path / "matrices"), max_tokens=32)
+    await first.score(job("which cat ?"))
+    await first.close()
+    matrices = TokenMatrices(2**20, path=tmp_path / "matrices")
+    await started(matrices=matrices, max_tokens=16)
+    assert len(matrices) == 0
+
+
+async def test_a_cross_encoder_is_refused(tiny_cross_encoder):
+    scorer = LateInteraction(str(tiny_cross_encoder), name="mine", matrices=TokenMatrices(2**20))
+    with pytest.raises(BadConfig, match=r"models\.mine\.model: a classifier"):
+        await scorer.start()
+    await scorer.close()
+
+
+@pytest.mark.model
+async def test_the_built_in_model_finds_the_text_that_answers(built_in_model):
+    scorer = LateInteraction(built_in_model, name="default", matrices=TokenMatrices(2**24))
+    await scorer.start()
+    texts = [
+        "Sourdough bread needs flour, water, salt and a starter.",
+        "To recover a lost password, open the sign-in page and choose Forgot password.",
+        "The Danube flows through ten countries on its way to the Black Sea.",
+    ]
+    for query, best in [("how do I reset my password", 1), ("which rivers cross Europe", 2), ("baking", 0)]:
+        assert (await scorer.score(job(query, texts))).values.argmax() == best
+    await scorer.close()
+
+
+@pytest.mark.model
+def test_the_built_in_model_loses_next_to_nothing_in_int8(built_in_model):
+    """Cosine between the token embeddings of both precisions, on a text of its own domain."""
+    text = "In the quiet harbour the boats were tied up, and nobody expected the storm before Sunday evening."
+    item = (text, 128)
+    int8, fp32 = (encode(built_in_model, precision, *item) for precision in ("int8", "fp32"))
+    assert (int8 * fp32).sum(axis=1).min() > 0.98
+
+
+def encode(model: str, precision: str, text: str, max_tokens: int) -> np.ndarray:
+    (matrix,) = TextModel(prepare(model, precision=precision), 256).run([Text(text, max_tokens)])
+    return matrix.unpack()
+
+
+class Holding:
+    """A model that stops after some items until it is told to go on."""
+
+    def __init__(self, model: TextModel, after: int) -> None:
+        self._model = model
+        self._left = after
+        self.go_on = threading.Event()
+
+    def size(self, item) -> int:
+        return self._model.size(item)
+
+    def run(self, items) -> list[TokenMatrix]:
+        if self._left <= 0:
+            self.go_on.wait()
+        self._left -= 1
+        return self._model.run(items)
