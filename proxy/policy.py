@@ -92,7 +92,7 @@ class QdrantStore(_Store):
         default_factory=dict, description="Text fields by collection glob; the first match counts."
     )
     batch: bool = Field(
-        False, description="Rerank `/points/query/batch` too; some clients fuse its parts themselves."
+        False, description="Rerank batches of several searches too; some clients fuse the parts themselves."
     )
     prefetch_overfetch: bool = Field(
         True,

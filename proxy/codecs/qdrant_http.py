@@ -41,7 +41,7 @@ _TOO_MANY = re.compile(r'Limit exceeded \d+ > (\d{1,9}) for "limit"')
 class QdrantOptions:
     """What is done beyond plain searches.
 
-    `batch` reranks `/points/query/batch` too: some clients fuse its parts themselves, by score.
+    `batch` reranks batches of several searches too: some clients fuse the parts themselves, by score.
     `prefetch_overfetch` raises the limits of prefetches along with the limit, so that fusion has more to
     fuse; the scores of a fusion change with it. `rescored_prefetch` reranks searches that already rescore
     their prefetches inside the store.
@@ -63,8 +63,7 @@ class QdrantHttpCodec:
 
     def claims(self, method: str, target: str) -> bool:
         """Say whether this is a search. The server takes a trailing slash too."""
-        path = _PATH.fullmatch(target) if method == "POST" else None
-        return path is not None and (path[2] != "query/batch" or self._options.batch)
+        return method == "POST" and _PATH.fullmatch(target) is not None
 
     def decode_request(self, request: WireRequest) -> QdrantCall:
         """Read a claimed request.
@@ -83,7 +82,12 @@ class QdrantHttpCodec:
             if not isinstance(searches, list) or not searches:
                 raise Undecodable("searches is not a list of requests")
             spans = _json.elements(body, _json.members(body, span)["searches"])
-            asked = [self._read(body, at, one, fields) for at, one in zip(spans, searches, strict=True)]
+            # A batch of one is a plain search: LlamaIndex sends its dense searches like this.
+            alone = self._options.batch or len(searches) == 1
+            asked = [
+                self._read(body, at, one, fields, supported=alone)
+                for at, one in zip(spans, searches, strict=True)
+            ]
         elif endpoint == "query":
             asked = [self._read(body, span, tree, fields)]
         else:
@@ -97,10 +101,12 @@ class QdrantHttpCodec:
             options=self._options,
         )
 
-    def _read(self, body: bytes, span: Span, tree: Json, fields: TextFields) -> _Asked:
+    def _read(
+        self, body: bytes, span: Span, tree: Json, fields: TextFields, *, supported: bool = True
+    ) -> _Asked:
         stage = read_stage(body, span, tree)
         assert isinstance(tree, dict)
-        supported = stage.understood and stage.limit > 0
+        supported = supported and stage.understood and stage.limit > 0
         if stage.query.kind is Kind.NEAREST and stage.prefetch:
             supported = supported and self._options.rescored_prefetch
         if stage.query.kind is Kind.FUSION and not stage.prefetch:

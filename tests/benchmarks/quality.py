@@ -241,8 +241,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--collection", action="append", help="a folder of ../shared/data; may be repeated")
     parser.add_argument("--limit", type=int, help="ask only the first LIMIT queries")
     parser.add_argument("--budget-ms", type=float, help="budget of a search; the default policy's without it")
-    parser.add_argument("--memory-mb", type=int, default=256, help="memory for token matrices")
-    parser.add_argument("--warm-passes", type=int, default=1, help="how often to ask once it is warm")
+    parser.add_argument(
+        "--memory-mb", type=int, default=512, help="memory for token matrices; both collections fit into 512"
+    )
+    parser.add_argument("--warm-passes", type=int, default=2, help="how often to ask once it is warm")
     parser.add_argument("--json", type=Path, default=KEPT / "quality.json", help="where to write the figures")
     options = parser.parse_args()
     options.collection = options.collection or ["scifact", "nfcorpus"]

@@ -44,9 +44,12 @@ def qdrant_doors():
         yield doors
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def asking():
-    """Give `asking(text)`, a context whose requests carry the text along as baggage."""
+    """Give `asking(text)`, a context whose requests carry the text along as baggage.
+
+    For one test at a time: there is one instrumentation in a process, and the demo's tests want it too.
+    """
     from tests.fakes.asking import asking, instrumented_httpx  # noqa: PLC0415 - needs what may be missing
 
     with instrumented_httpx():

@@ -109,9 +109,17 @@ async def test_the_async_interface_sees_the_same(qdrant_doors, asking):
     assert rows(found) == direct[::-1][:4]
 
 
-@pytest.mark.parametrize(
-    "mode", [VectorStoreQueryMode.HYBRID, VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.DEFAULT]
-)
+@pytest.mark.parametrize("mode", [VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.DEFAULT])
+def test_a_batch_of_one_is_reranked_as_a_plain_search_is(qdrant_doors, asking, mode):
+    """With hybrid search enabled, all its searches are batches."""
+    wide = ask(connect(qdrant_doors.direct, "llama-index-hybrid"), WINDOW, mode=mode)
+    with asking(QUESTION):
+        page = ask(connect(qdrant_doors.reversing, "llama-index-hybrid"), 5, mode=mode)
+
+    assert page == wide[::-1][:5]
+
+
+@pytest.mark.parametrize("mode", [VectorStoreQueryMode.HYBRID])
 def test_batches_that_the_client_fuses_itself_are_left_alone(qdrant_doors, asking, mode):
     """Cutting each part after reranking would change what the client fuses: batches pass by default."""
     with asking(QUESTION):

@@ -64,10 +64,14 @@ def test_nothing_else_is_claimed(method, target) -> None:
     assert not codec(batch=True).claims(method, target)
 
 
-def test_batches_are_claimed_by_option() -> None:
-    """Some clients fuse the parts of a batch themselves, by score."""
-    assert not codec().claims("POST", BATCH)
-    assert codec(batch=True).claims("POST", BATCH)
+@pytest.mark.parametrize(
+    ("searches", "batch", "supported"), [(1, False, True), (2, False, False), (2, True, True)]
+)
+def test_batches_of_several_searches_are_supported_by_option(searches, batch, supported) -> None:
+    """Some clients fuse the parts of a batch themselves, by score; a batch of one is a plain search."""
+    call = call_of({"searches": [{"query": [1]}] * searches}, BATCH, batch=batch)
+
+    assert {search.supported for search in call.searches} == {supported}
 
 
 def test_a_request_to_elsewhere_is_undecodable() -> None:

@@ -12,12 +12,12 @@ import pytest
 from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
-from proxy.scoring.late_interaction import LateInteraction, Text, TextModel
+from proxy.scoring.late_interaction import LateInteraction, Passage, TextModel
 from proxy.scoring.prepared_model import prepare
 from proxy.scoring.token_matrices import TokenMatrices
 
 if TYPE_CHECKING:
-    from proxy.scoring.token_matrix import TokenMatrix
+    from proxy.scoring.late_interaction import Encoded
 
 TEXTS = ("the cat sat on the mat.", "the dog ran far away.", "a b c d e f g h")
 
@@ -105,6 +105,24 @@ async def test_what_is_not_reached_in_time_is_encoded_afterwards(started):
     assert not np.isnan((await scorer.score(job("which cat ?"))).values).any()
 
 
+async def test_known_documents_are_scored_whatever_becomes_of_the_others(started):
+    scorer = await started()
+    (alone,) = (await scorer.score(job("which cat ?", TEXTS[2:]))).values
+    scorer._engine._model = held = Holding(scorer._engine._model, after=1)
+    scores = await scorer.score(job("which cat ?", seconds=0.2))
+    assert np.isnan(scores.values).tolist() == [True, True, False]
+    assert scores.values[2] == alone
+    held.go_on.set()
+
+
+async def test_known_documents_are_scored_when_too_much_waits_for_the_others(started):
+    scorer = await started()
+    await scorer.score(job("which cat ?", TEXTS[:1]))
+    scorer._engine._live.limit = 1
+    scores = await scorer.score(job("which cat ?"))
+    assert np.isnan(scores.values).tolist() == [False, True, True]
+
+
 async def test_without_the_query_in_time_there_is_no_score(started):
     scorer = await started()
     scorer._engine._model = held = Holding(scorer._engine._model, after=0)
@@ -172,14 +190,13 @@ async def test_the_built_in_model_finds_the_text_that_answers(built_in_model):
 def test_the_built_in_model_loses_next_to_nothing_in_int8(built_in_model):
     """Cosine between the token embeddings of both precisions, on a text of its own domain."""
     text = "In the quiet harbour the boats were tied up, and nobody expected the storm before Sunday evening."
-    item = (text, 128)
-    int8, fp32 = (encode(built_in_model, precision, *item) for precision in ("int8", "fp32"))
+    int8, fp32 = (encode(built_in_model, precision, text) for precision in ("int8", "fp32"))
     assert (int8 * fp32).sum(axis=1).min() > 0.98
 
 
-def encode(model: str, precision: str, text: str, max_tokens: int) -> np.ndarray:
-    (matrix,) = TextModel(prepare(model, precision=precision), 256).run([Text(text, max_tokens)])
-    return matrix.unpack()
+def encode(model: str, precision: str, text: str) -> np.ndarray:
+    (encoded,) = TextModel(prepare(model, precision=precision), 256).run([Passage(text)])
+    return encoded.matrix.unpack()
 
 
 class Holding:
@@ -193,7 +210,7 @@ class Holding:
     def size(self, item) -> int:
         return self._model.size(item)
 
-    def run(self, items) -> list[TokenMatrix]:
+    def run(self, items) -> list[Encoded]:
         if self._left <= 0:
             self.go_on.wait()
         self._left -= 1
