@@ -19,11 +19,6 @@ FLOAT = TensorProto.FLOAT
 _OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid(RUNTIME, 1))
 _IR_VERSION = 9  # the oldest that allows opset 18; an older runtime can read it
 
-# Largest magnitude of a quantised number in a table, and in a matrix. CPUs without VNNI add two products of
-# unsigned and signed bytes in 16 bits, saturating (VPMADDUBSW): 2 x 255 x 63 fits, 2 x 255 x 127 does not.
-_TABLE_MAX = 127
-_MATRIX_MAX = 63
-
 
 class GraphWriter:
     """Collects nodes and constants. Every method returns the name of the tensor it makes."""
@@ -72,20 +67,23 @@ class GraphWriter:
         )
 
 
-def quantize_columns(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return int8 values and float32 scales, shape (columns,): `values * scales` is close to the weight."""
-    return _quantize(weight, 0, _MATRIX_MAX)
+def quantize_columns(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return int8 values and float32 scales, shape (columns,): `values * scales` is close to the weight.
+
+    `bits` are used of the eight that a value has.
+    """
+    return _quantize(weight, axis=0, bits=bits)
 
 
 def quantize_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return int8 values and float32 scales, shape (rows, 1): `values * scales` is close to the table."""
-    values, scales = _quantize(table, 1, _TABLE_MAX)
+    values, scales = _quantize(table, axis=1, bits=8)
     return values, scales[:, np.newaxis]
 
 
 def _quantize(
-    weight: NDArray[np.float32], axis: int, largest: int
+    weight: NDArray[np.float32], *, axis: int, bits: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    scales = np.abs(weight).max(axis=axis) / np.float32(largest)
+    scales = np.abs(weight).max(axis=axis) / np.float32(2 ** (bits - 1) - 1)
     scales[scales == 0] = 1
     return np.rint(weight / np.expand_dims(scales, axis)).astype(np.int8), scales

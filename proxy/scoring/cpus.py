@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use: its affinity, cut by the quota of its cgroup.
+"""What the CPUs offer: how many of them this process may really use, and how well they multiply bytes.
 
 In a container `os.cpu_count()` counts the host's CPUs; a model with a thread for each of them is throttled
 for most of every scheduling period.
@@ -7,6 +7,7 @@ for most of every scheduling period.
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,19 @@ def cgroup_quota(root: Path) -> float | None:
     """
     quotas = [quota for folder in _groups(root) if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
+
+
+def multiplies_bytes_exactly(root: Path = Path("/")) -> bool:
+    """Say whether sums of products of bytes keep all their bits on this machine.
+
+    x86 without VNNI adds two products of an unsigned and a signed byte in 16 bits, and saturates: 2 x 255 x 127
+    does not fit (VPMADDUBSW). With seven bits for the signed one all is kept, but a cross-encoder's NDCG@10 was
+    .012 lower than with eight.
+    """
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return True
+    flags = next((line for line in _read(root / "proc/cpuinfo").splitlines() if line.startswith("flags")), "")
+    return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(flags.split())
 
 
 def _groups(root: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ file's owner may read it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -106,8 +107,9 @@ class MatrixFile:
         self.append(entries)
 
     def close(self) -> None:
-        """Close the file, which lets another process have it."""
-        self._file.close()
+        """Close the file, which lets another process have it; what can't be written by now is lost."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _records(self) -> Iterator[tuple[bytes, TokenMatrix]]:
         while head := self._file.read(_RECORD.size):

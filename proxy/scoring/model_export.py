@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proxy.scoring.bert_config import BertConfig
-    from proxy.scoring.model_files import ModelFiles, Precision
+    from proxy.scoring.model_files import ModelFiles
     from proxy.scoring.prepared_model import Progress
 
 
-def export(files: ModelFiles, precision: Precision, target: Path, progress: Progress) -> None:
+def export(files: ModelFiles, weight_bits: int | None, target: Path, progress: Progress) -> None:
     """Make the graph of a model and put it at `target`, whole or not at all.
+
+    It is int8 with so many bits for its weights, or float32 with None.
 
     Raises:
         OSError, ValueError, KeyError, ImportError, RuntimeError: it cannot be made, and why.
@@ -36,39 +38,46 @@ def export(files: ModelFiles, precision: Precision, target: Path, progress: Prog
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as folder:
         graph = Path(folder) / "graph.onnx"
         if (bert := files.bert) is not None:
-            _build(files, bert, precision, graph, progress)
+            _build(files, bert, weight_bits, graph, progress)
         else:
-            _convert(files, precision, graph, progress)
+            _convert(files, weight_bits, graph, progress)
         progress(1, 1, "written")
         graph.replace(target)
 
 
 def _build(
-    files: ModelFiles, config: BertConfig, precision: Precision, graph: Path, progress: Progress
+    files: ModelFiles, config: BertConfig, weight_bits: int | None, graph: Path, progress: Progress
 ) -> None:
     try:
         with _weights(files.weights, config.prefix) as weight:
-            onnx.save(BertGraph(config, weight, precision, progress).build(files.head), graph)
+            onnx.save(BertGraph(config, weight, weight_bits, progress).build(files.head), graph)
     except SafetensorError as error:
         raise ValueError(f"the weights are unreadable: {error}") from error
 
 
-def _convert(files: ModelFiles, precision: Precision, graph: Path, progress: Progress) -> None:
+def _convert(files: ModelFiles, weight_bits: int | None, graph: Path, progress: Progress) -> None:
     """Go by float32 ONNX, which the model ships or torch exports."""
     source = files.shipped("fp32")
     if source is None:
         from proxy.scoring.torch_export import export_with_torch  # noqa: PLC0415 (imports torch)
 
         progress(0, 2, "exporting with torch")
-        source = graph if precision == "fp32" else graph.with_name("float32.onnx")
+        source = graph if weight_bits is None else graph.with_name("float32.onnx")
         export_with_torch(files.folder, source)
-    if precision == "int8":
+    if weight_bits is not None:
         from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 (slow to import)
 
         progress(1, 2, "quantising")
         # Types cannot be inferred behind operators that only the runtime has; theirs are float all the same.
         options = {"DefaultTensorType": onnx.TensorProto.FLOAT}
-        quantize_dynamic(source, graph, per_channel=True, weight_type=QuantType.QInt8, extra_options=options)
+        quantize_dynamic(
+            source,
+            graph,
+            per_channel=True,
+            reduce_range=weight_bits < 8,
+            weight_type=QuantType.QInt8,
+            extra_options=options,
+        )
 
 
 @contextmanager

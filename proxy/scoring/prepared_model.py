@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from proxy.errors import BadConfig, Mistake
+from proxy.scoring.cpus import multiplies_bytes_exactly
 from proxy.scoring.model_files import locate, sha256
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 
 # Raised with every change of the graphs, so that an export cached by an older midrank is not used.
-GRAPH_VERSION = 2
+GRAPH_VERSION = 3
 
 
 def no_progress(step: int, total: int, label: str) -> None:
@@ -70,7 +71,7 @@ def prepare(
         from proxy.scoring.model_export import export  # noqa: PLC0415 (imports onnx, which serving must not)
 
         try:
-            export(files, precision, prepared.graph, progress)
+            export(files, _weight_bits(precision), prepared.graph, progress)
         except _NOT_EXPORTED as error:
             reason = str(error).partition("\n")[0]
             raise _not_exported(model, key, f"cannot be exported: {reason}") from error
@@ -103,14 +104,23 @@ def _plan(files: ModelFiles, precision: Precision) -> PreparedModel:
     parts = (source, files.folder / "config.json", files.tokenizer)
     digest = hashlib.sha256("".join(map(sha256, parts)).encode()).hexdigest()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(files.name).name)
-    graph = f"{name}-{digest[:16]}-{files.head}-{precision}-v{GRAPH_VERSION}.onnx"
+    bits = None if shipped else _weight_bits(precision)
+    numbers = precision if bits in (None, 8) else f"{precision}-{bits}bit"
+    graph = f"{name}-{digest[:16]}-{files.head}-{numbers}-v{GRAPH_VERSION}.onnx"
     return PreparedModel(
         graph=shipped or cache_folder(os.environ) / graph,
         tokenizer=files.tokenizer,
         head=files.head,
         max_tokens=files.max_tokens,
-        identity=f"{digest}-{files.head}-{precision}-v{GRAPH_VERSION}",
+        identity=f"{digest}-{files.head}-{numbers}-v{GRAPH_VERSION}",
     )
+
+
+def _weight_bits(precision: Precision) -> int | None:
+    """Return how many bits a weight gets; None: it stays a float."""
+    if precision == "fp32":
+        return None
+    return 8 if multiplies_bytes_exactly() else 7
 
 
 def _prepare_apart(model: str, precision: Precision, key: str) -> PreparedModel:

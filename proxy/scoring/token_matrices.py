@@ -65,7 +65,14 @@ class TokenMatrices:
         self._file = await asyncio.to_thread(MatrixFile.open, self._path, identity)
         if self._file is None:
             return
-        for key, matrix in await asyncio.to_thread(self._file.read, self._max_bytes):
+        try:
+            kept = await asyncio.to_thread(self._file.read, self._max_bytes)
+        except OSError as error:
+            _log.warning("token matrices not read", extra={"error": str(error)})
+            await asyncio.to_thread(self._file.close)
+            self._file = None
+            return
+        for key, matrix in kept:
             self._remember(key, matrix)
         self._tasks.spawn(self._save_regularly(), "token-matrices-save")
 

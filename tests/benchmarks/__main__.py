@@ -1,7 +1,6 @@
 """All benchmarks in a row: tables on screen, one JSON file each under `.bench/`.
 
-    python -m tests.benchmarks                    all of them
-    python -m tests.benchmarks proxy_overhead     one
+`python -m tests.benchmarks` runs all of them, `python -m tests.benchmarks proxy_overhead` one.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.scoring.cpus import cgroup_quota, usable_cpus
+from proxy.scoring.cpus import cgroup_quota, multiplies_bytes_exactly, usable_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,3 +99,18 @@ def test_odd_group_lines_are_survived(machine, line):
 
 def test_there_is_always_one_cpu_to_use():
     assert usable_cpus() >= 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "exact"),
+    [("fpu avx2 avx512f avx512_vnni", True), ("fpu avx2 avx_vnni", True), ("fpu avx2", False), ("", False)],
+)
+def test_eight_bits_are_for_cpus_that_keep_all_of_a_sum(machine, monkeypatch, flags, exact):
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    root = machine(**{"proc/cpuinfo": f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\n"})
+    assert multiplies_bytes_exactly(root) is exact
+
+
+def test_arm_keeps_all_of_a_sum(tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert multiplies_bytes_exactly(tmp_path)

@@ -40,7 +40,8 @@ def ship(folder: Path, precision: str, name: str) -> Path:
     return target
 
 
-def test_a_graph_is_made_once(tiny_cross_encoder):
+def test_a_graph_is_made_once(tiny_cross_encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIDRANK_CACHE_DIR", str(tmp_path))
     steps = []
     first = prepare(str(tiny_cross_encoder), progress=lambda *step: steps.append(step))
     assert steps[0] == (0, 2, "embeddings")
