@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import uvloop
 from proxy.app import App, locate_models
 from proxy.cli.policy_source import add_policy_arguments, policy_from
 from proxy.logs import log_to_stderr
+from proxy.tasks import Tasks
 from proxy.telemetry import telemetry_from_environment
 
 if TYPE_CHECKING:
@@ -49,7 +51,21 @@ async def _serve(policy: Policy, telemetry: Telemetry, drain: float) -> None:
         loop.add_signal_handler(number, stop.set)
     app = App(policy, telemetry=telemetry)
     await app.start()
+    tasks = Tasks()
+    tasks.spawn(_settle(app), "settle")
     try:
         await stop.wait()
     finally:
+        await tasks.close()
         await app.close(drain)
+
+
+async def _settle(app: App) -> None:
+    """Take what has been loaded out of the garbage collector's sight, since all of it stays.
+
+    Else a full collection stops everything for about 35 ms: the slowest percent of requests took 33 to 38 ms
+    with 16 connections, and 5 to 19 ms without it.
+    """
+    await app.loaded()
+    gc.collect()
+    gc.freeze()
