@@ -1,6 +1,7 @@
 # midrank's serving image: no torch, no compiler, not root, a read-only root file system is fine.
-#   docker build -t midrank .
-#   docker run --read-only --tmpfs /tmp -p 8001:8001 -v ./policy.yaml:/etc/midrank/policy.yaml:ro midrank
+#   docker build -t midrank:0.1.0 .
+#   docker run --read-only --tmpfs /tmp -p 8001:8001 -v ./policy.yaml:/etc/midrank/policy.yaml:ro midrank:0.1.0
+# The policy should say `listen: 0.0.0.0:8001`: 127.0.0.1 is the container's own.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./

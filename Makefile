@@ -48,10 +48,10 @@ bench: .venv/.torch ## Run the benchmarks: tables on screen, JSON under .bench/
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 run: .venv/.dev ## Serve a policy: make run POLICY=policies/chroma.yaml
-	@$(BIN)/midrank run --policy $(POLICY)
+	@$(BIN)/midrank run --policy $(or $(POLICY),policies/chroma.yaml)
 
 clean: ## Remove virtualenvs and everything that was built
-	rm -rf .venv .venv-demo .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

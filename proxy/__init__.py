@@ -13,7 +13,7 @@ the store's own answer back to the page the app asked for::
     policy      YAML -> frozen values, all errors at once
     app         the composition root: reads the policy, builds the stack above, starts and stops it
 
-Three seams hold it together: `codecs.base.Codec`, `scoring.base.Scorer` and (with the caches) a byte store.
+Three seams hold it together: `codecs.base.Codec`, `scoring.base.Scorer` and `listeners.http.Exchange`.
 A ranking holds indices into the store's own hits, so midrank can select and permute, never invent.
 `docs/architecture.md` follows one search through all of it.
 """

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, assert_never
 from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
 from proxy.codecs.text import TextFields
-from proxy.errors import BadConfig
+from proxy.errors import BadConfig, Mistake
 from proxy.listeners.admin import AdminListener
 from proxy.listeners.http import HttpListener
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
-from proxy.policy import ChromaStore, CrossEncoderOnnxModel, LateInteractionModel, QdrantStore
+from proxy.policy import (
+    ChromaStore,
+    CrossEncoderOnnxModel,
+    LateInteractionModel,
+    QdrantStore,
+    split_address,
+)
 from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL, locate
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.codecs.base import Codec, FieldsOf
-    from proxy.errors import Mistake
     from proxy.model import WireRequest, WireResponse
     from proxy.policy import Model, Policy, Store
     from proxy.scoring.base import Scorer
@@ -58,7 +63,7 @@ class App:
         """Keep the policy; `scorers` stand in for models of the same name, for tests."""
         self._policy = policy
         self._telemetry = telemetry or Telemetry()
-        self._scorers: dict[str, Scorer] = {
+        self._scorers = {
             name: Traced(
                 (scorers or {}).get(name) or build_scorer(name, policy.models[name]), self._telemetry
             )
@@ -69,7 +74,6 @@ class App:
         self._admin = AdminListener(policy.admin, self.model_states) if policy.admin else None
         self._loading = Tasks()
         self._loads: list[asyncio.Task[None]] = []
-        self._failed: set[str] = set()
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -84,7 +88,7 @@ class App:
     def model_states(self) -> dict[str, str]:
         """Say of every model in use whether it is `warming`, `ready` or `failed`."""
         return {
-            name: "failed" if name in self._failed else "ready" if scorer.ready else "warming"
+            name: "failed" if scorer.failed else "ready" if scorer.ready else "warming"
             for name, scorer in self._scorers.items()
         }
 
@@ -105,8 +109,11 @@ class App:
                     store, self._policy, self._rankers, self._telemetry
                 )
                 await front.start()
+                where = "{}:{}".format(*front.listener.address)
+                _log.info("listening", extra={"store": store.name, "at": where, "upstream": store.upstream})
             if self._admin:
                 await self._admin.start()
+                _log.info("admin listening", extra={"at": "{}:{}".format(*self._admin.address)})
         except BadConfig:
             await self.close()
             raise
@@ -132,14 +139,15 @@ class App:
         for ranker in self._rankers.values():
             await ranker.close()
 
-    async def _load(self, name: str, scorer: Scorer) -> None:
+    async def _load(self, name: str, scorer: Traced) -> None:
         _log.info("model loading", extra={"model": name})
         try:
             await scorer.start()
-        except Exception:
-            self._failed.add(name)
-            raise  # the task logs it; searches fall back with the reason `warming`
-        _log.info("model ready", extra={"model": name})
+        except BadConfig as error:
+            # Its words are about files and settings, and safe to log.
+            _log.error("model failed to load", extra={"model": name, "why": str(error)})
+        else:
+            _log.info("model ready", extra={"model": name})
 
 
 def locate_models(policy: Policy) -> None:
@@ -155,7 +163,10 @@ def locate_models(policy: Policy) -> None:
         try:
             locate(source, key=f"models.{name}")
         except BadConfig as error:
-            mistakes.extend(error.mistakes)
+            mistakes += [
+                Mistake("(policy)", f"models.{name}", f"{source!r}: {one.value}", one.allowed)
+                for one in error.mistakes
+            ]
     if mistakes:
         raise BadConfig(tuple(mistakes))
 
@@ -181,10 +192,8 @@ class _StoreFront:
             rankers=rankers,
             telemetry=telemetry,
         )
-        host, _, port = store.listen.rpartition(":")
-        self.listener = HttpListener(
-            self._pipeline, self._upstream, host=host, port=int(port), name=store.name
-        )
+        host, port = split_address(store.listen)
+        self.listener = HttpListener(self._pipeline, self._upstream, host=host, port=port, name=store.name)
 
     async def start(self) -> None:
         await self._upstream.start()

@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
     RERANKED = "reranked"
     PARTIAL = "partial"
-    CACHED = "cached"
+    CACHED = "cached"  # no model ran; for the caches to come
     PASSED = "passed"
     FALLBACK = "fallback"
 
@@ -38,6 +38,7 @@ class Reason(StrEnum):
     # partial and fallback: the store's order stands, wholly or from some row on
     LATE = "late"
     WARMING = "warming"
+    MODEL_FAILED = "model_failed"  # it could not be loaded; the log says why
     NO_BUDGET = "no_budget"
     OVERLOADED = "overloaded"
     SCORER_ERROR = "scorer_error"

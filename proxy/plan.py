@@ -79,10 +79,10 @@ def _search_plan(
     search: Search, text: QueryText | None, rule: Rule, row_limit: int | None, reason: Reason
 ) -> SearchPlan:
     everything = slice(None)
-    if not search.supported:
-        return SearchPlan(everything, reason=Reason.UNSUPPORTED_SEARCH)
     if search.limit == 0:
         return SearchPlan(everything, reason=Reason.TOO_FEW)
+    if not search.supported:
+        return SearchPlan(everything, reason=Reason.UNSUPPORTED_SEARCH)
     if text is None:
         return SearchPlan(everything, reason=reason)
     end = search.offset + search.limit

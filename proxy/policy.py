@@ -7,6 +7,7 @@ the search passes.
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Mode = Literal["on", "shadow", "off"]
 
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):[0-9]{1,5}")
+
 
 def _mode(value: object) -> object:
     # YAML 1.1, which PyYAML speaks, reads a bare `on` as true and `off` as false.
@@ -22,15 +25,24 @@ def _mode(value: object) -> object:
 
 
 def _address(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if not (colon and host and port.isdigit() and int(port) <= 65535):
-        raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001")
+    if not _ADDRESS.fullmatch(value) or split_address(value)[1] > 65535:
+        raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001 or [::1]:8001")
     return value
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return the host, without the brackets of IPv6, and the port of a checked HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _upstream(value: str) -> str:
     url = urlsplit(value)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    try:
+        port = url.port or 80
+    except ValueError:
+        port = 0
+    if url.scheme not in ("http", "https") or not url.hostname or not port:
         raise ValueError("should be a URL like http://127.0.0.1:8000")
     if url.username or url.password or url.query or url.fragment:
         raise ValueError("should hold no credentials, query or fragment: the app's own headers are passed on")
@@ -138,16 +150,16 @@ class Match(_Strict):
 
 
 class Candidates(_Strict):
-    """How many rows are fetched to be reranked: factor x limit, between min and max."""
+    """How many rows are reranked: factor x limit, between min and max. A larger page is fetched whole."""
 
-    min: int = Field(20, ge=1, le=1000, description="Fewest rows to fetch.")
-    max: int = Field(50, ge=1, le=1000, description="Most rows to fetch and to rerank.")
-    factor: float = Field(5, ge=1, le=100, description="Rows fetched for every row that the app asked for.")
+    min: int = Field(20, ge=1, le=1000, description="Fewest rows to rerank.")
+    max: int = Field(50, ge=1, le=1000, description="Most rows to rerank.")
+    factor: float = Field(5, ge=1, le=100, description="Rows reranked for every row that the app asked for.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Candidates:
         if self.min > self.max:
-            raise ValueError(f"min {self.min} should not be above max {self.max}")
+            raise ValueError(f"min (by default 20) is {self.min}, should not be above max, {self.max}")
         return self
 
     def window(self, limit: int) -> int:

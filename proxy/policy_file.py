@@ -24,11 +24,16 @@ MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 
 Key = tuple[str | int, ...]
+_USERINFO = re.compile(r"//[^/@\s]+@")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Policy:
+def load_policy(
+    path: Path, environment: Mapping[str, str] = os.environ, *, admin: str | None = None
+) -> Policy:
     """Read the policy file at `path`, with `${NAME}` and `${NAME:-default}` taken from the environment.
+
+    `admin` stands in for the key of that name.
 
     Raises:
         BadConfig: the file can't be read or anything in it is wrong.
@@ -42,10 +47,11 @@ def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Poli
         ) from error
     if len(raw) > MAX_BYTES:
         raise BadConfig((Mistake(file, "(file)", f"{len(raw)} bytes", f"at most {MAX_BYTES} bytes"),))
-    return parse_policy(raw.decode("utf-8", "replace"), file=file, environment=environment)
+    policy = raw.decode("utf-8", "replace")
+    return parse_policy(policy, file=file, environment=environment, admin=admin)
 
 
-def parse_policy(text: str, *, file: str, environment: Mapping[str, str]) -> Policy:
+def parse_policy(text: str, *, file: str, environment: Mapping[str, str], admin: str | None = None) -> Policy:
     """Read a policy out of YAML text; `file` is what mistakes are reported under.
 
     Raises:
@@ -53,6 +59,8 @@ def parse_policy(text: str, *, file: str, environment: Mapping[str, str]) -> Pol
     """
     source = _Source(file)
     data = source.read(text)
+    if admin is not None and isinstance(data, dict):
+        data["admin"] = admin
     filled = _substitute(
         data, (), lambda key, name, default: source.variable(key, name, default, environment)
     )
@@ -129,7 +137,7 @@ class _Source:
             key = (*key, "kind")
         # The value as written: what came out of the environment may be a secret.
         value = _at(data, key)
-        shown = "missing" if detail["type"] == "missing" else _short(value)
+        shown = "missing" if detail["type"] == "missing" else _USERINFO.sub("//...@", _short(value))
         if detail["type"] == "extra_forbidden":
             shown, allowed = "unknown key", _allowed_keys(key, data)
         elif detail["type"] == "missing":
@@ -138,6 +146,10 @@ class _Source:
             allowed = f"should be one of {detail['ctx']['expected_tags']}"
         elif detail["type"] in ("model_type", "model_attributes_type"):
             allowed = "should be a mapping of keys to values"
+        elif detail["type"] == "tuple_type":
+            allowed = "should be a list"
+        elif detail["type"] == "too_short":
+            allowed = "should have one item or more"
         else:
             allowed = detail["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
         self.mistakes.append(self._mistake(key, shown, allowed))
@@ -157,6 +169,13 @@ class _Source:
                 value = _at(store, (field,)) or (_at(store, ("kind",)) if field == "name" else None)
                 if not isinstance(value, str) or value.endswith(":0"):
                     continue
+                key: Key = ("stores", place, field)
+                if field == "listen" and value in (
+                    _at(data, ("admin",)),
+                    _authority(_at(store, ("upstream",))),
+                ):
+                    allowed = "an address of its own, not the upstream's and not the admin's"
+                    self.mistakes.append(self._mistake(key, repr(value), allowed))
                 if value in seen:
                     key: Key = ("stores", place, field)
                     allowed = f"different from the {field} of stores[{seen[value]}]"
@@ -190,6 +209,11 @@ def _without_tags(loc: tuple[int | str, ...], data: Any) -> Key:
             continue
         key = (*key, step)
     return key
+
+
+def _authority(url: Any) -> str | None:
+    """Return the HOST:PORT of an upstream."""
+    return url.partition("://")[2].partition("/")[0] if isinstance(url, str) else None
 
 
 def _list(value: Any) -> list[Any]:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from proxy.app import App, locate_models
-from proxy.errors import BadConfig
+from proxy.errors import BadConfig, Mistake
 from proxy.policy import Policy
 from tests.fakes.odd_scorers import NeverReady, Reversing
 
@@ -64,19 +64,21 @@ async def test_the_admin_port_serves_nothing_else(started):
     assert (await ask(await started(Reversing()), "/policy"))[0] == 404
 
 
-async def test_a_model_that_fails_to_load_is_told_and_the_proxy_stays_up(started, caplog):
+@pytest.mark.parametrize(
+    "error", [MemoryError(), BadConfig((Mistake("m", "models.m", "damaged", "weights"),))]
+)
+async def test_a_model_that_fails_to_load_is_told_and_the_proxy_stays_up(started, caplog, error):
     class Broken(Reversing):
         async def start(self):
-            raise MemoryError
+            raise error
 
     app = await started(Broken())
     await app.loaded()
 
-    assert app.model_states() == {"default": "failed"}
     assert (await ask(app, "/live"))[0] == 200
-    assert (await ask(app, "/ready"))[0] == 503
+    assert await ask(app, "/ready") == (503, {"status": "failed", "models": {"default": "failed"}})
     await asyncio.sleep(0)
-    assert "background task failed" in caplog.messages
+    assert {"background task failed", "model failed to load"} & set(caplog.messages)
 
 
 async def test_a_store_that_is_down_is_no_reason_to_be_unready(started):

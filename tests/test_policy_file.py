@@ -60,7 +60,10 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
     assert found == [
         "policy.yaml:1: version: 2 - should be 1",
         "policy.yaml:3: stores[0].kind: 'chromma' - should be one of 'chroma', 'qdrant'",
-        "policy.yaml:6: stores[1].listen: 'nope' - should be HOST:PORT, for example 127.0.0.1:8001",
+        (
+            "policy.yaml:6: stores[1].listen: 'nope' - "
+            "should be HOST:PORT, for example 127.0.0.1:8001 or [::1]:8001"
+        ),
         (
             "policy.yaml:7: stores[1].upstrem: unknown key - did you mean `upstream`? "
             "allowed: kind, listen, name, text, timeout_s, upstream"
@@ -78,9 +81,12 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
             "allowed: collection, store"
         ),
         "policy.yaml:13: rules[0].budget_ms: -5 - should be greater than 0",
-        "policy.yaml:14: rules[0].candidates: {'min': 60, 'max': 50} - min 60 should not be above max 50",
+        (
+            "policy.yaml:14: rules[0].candidates: {'min': 60, 'max': 50} - "
+            "min (by default 20) is 60, should not be above max, 50"
+        ),
         "policy.yaml:15: rules[0].rerank[0]: 'other' - a name under `models`: default",
-        "policy.yaml:16: rules[1].rerank: [] - Tuple should have at least 1 item after validation, not 0",
+        "policy.yaml:16: rules[1].rerank: [] - should have one item or more",
     ]
 
 
@@ -96,6 +102,11 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         (GOOD + "stores: []", "stores: given twice - each key once"),
         (GOOD + "extra: 1", "extra: unknown key"),
         (GOOD + "admin: 70000", "admin: 70000"),
+        (GOOD + "admin: 127.0.0.1:8001", "stores[0].listen: '127.0.0.1:8001' - an address of its own"),
+        (GOOD.replace("8001", "8000"), "stores[0].listen: '127.0.0.1:8000' - an address of its own"),
+        (GOOD.replace("8000", "80000"), "stores[0].upstream: 'http://127.0.0.1:80000' - should be a URL"),
+        (GOOD.replace("127.0.0.1:8001", "'::1:8001'"), "stores[0].listen: '::1:8001' - should be HOST:PORT"),
+        (GOOD + "rules: [{rerank: default}]", "rules[0].rerank: 'default' - should be a list"),
         (
             GOOD + "    text: {'*': {fields: [document, title]}}",
             "stores[0].text.*.fields[1]: 'title' - should be document or metadata.KEY",
@@ -116,6 +127,7 @@ def test_upstreams_hold_no_credentials():
     found = mistakes_of(GOOD.replace("http://", "http://me:secret@"))
 
     assert "should hold no credentials" in found[0]
+    assert "secret" not in found[0]
 
 
 def test_names_and_addresses_are_distinct():

@@ -39,8 +39,7 @@ def policy_from(arguments: argparse.Namespace) -> Policy:
         if given:
             flags = ", ".join(f"--{name}" for name in given)
             raise BadConfig((Mistake("(command line)", flags, "given with --policy", "one or the other"),))
-        policy = load_policy(arguments.policy)
-        return policy.model_copy(update={"admin": arguments.admin}) if arguments.admin else policy
+        return load_policy(arguments.policy, admin=arguments.admin)
     missing = [name for name in FLAGS if name not in given]
     if missing:
         wanted = "--policy FILE, or all of --store, --upstream and --listen"

@@ -1,9 +1,10 @@
-"""midrank run: serve."""
+"""midrank run: Serve a policy: stand in front of the stores until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,19 @@ if TYPE_CHECKING:
     from proxy.telemetry import Telemetry
 
 
+_log = logging.getLogger(__name__)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_policy_arguments(parser)
     parser.add_argument(
         "--drain-seconds", type=float, default=5.0, help="after SIGTERM, finish what is under way (default 5)"
     )
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument(
+        "--log-level", default="info", choices=levels, help="least level to log (default info)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +62,7 @@ async def _serve(policy: Policy, telemetry: Telemetry, drain: float) -> None:
     tasks.spawn(_settle(app), "settle")
     try:
         await stop.wait()
+        _log.info("draining", extra={"seconds": drain})
     finally:
         await tasks.close()
         await app.close(drain)

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from proxy.errors import BadConfig, Mistake
+from proxy.policy import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +22,7 @@ class AdminListener:
     """Serves `/live` (the event loop turns) and `/ready` (every model has scored one batch)."""
 
     def __init__(self, address: str, models: Callable[[], Mapping[str, str]]) -> None:
-        host, _, port = address.rpartition(":")
-        self._host, self._port = host, int(port)
+        self._host, self._port = split_address(address)
         self._models = models
         self._runner: web.ServerRunner | None = None
 
@@ -47,7 +47,7 @@ class AdminListener:
             await self.close()
             place = f"{self._host}:{self._port}"
             why = error.strerror or "cannot be bound"
-            raise BadConfig((Mistake("(policy)", "admin", place, f"a free address: {why}"),)) from error
+            raise BadConfig((Mistake("(policy)", "admin", place, f"a free address; {why}"),)) from error
 
     async def close(self) -> None:
         """Stop listening."""
@@ -60,8 +60,9 @@ class AdminListener:
             return _json(200, {"status": "alive"})
         if request.path == "/ready":
             models = self._models()
-            ready = all(state == "ready" for state in models.values())
-            return _json(200 if ready else 503, {"status": "ready" if ready else "warming", "models": models})
+            states = set(models.values())
+            status = "failed" if "failed" in states else "warming" if "warming" in states else "ready"
+            return _json(200 if status == "ready" else 503, {"status": status, "models": models})
         return _json(404, {"error": "not_found", "message": "there are /live and /ready"})
 
 

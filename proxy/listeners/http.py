@@ -168,7 +168,10 @@ class HttpListener:
                 return await self._exchanged(request, client, target, headers)
             return await self._passed(request, client, target, headers)
         except Unanswerable as error:
-            _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
+            if error.fault.http_status in (502, 504):
+                _log.warning("store gives no answer", extra={"store": self._name, "error": error.fault.error})
+            else:
+                _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
             # Only a failure of the store says nothing against this client's next request.
             keep_alive = error.fault.http_status in (502, 504) and self._keeps_alive(request)
             return Written(rest=refusal(error, request, keep_alive=keep_alive), keep_alive=keep_alive)

@@ -2,7 +2,8 @@
 
 The file is a header, which names the format and the model, and then records, the newest last::
 
-    header   32 bytes  sha256 of the format's name and the model's identity
+    header   25 bytes  the format's name; a file that begins otherwise is somebody else's, and is left alone
+             32 bytes  sha256 of the model's identity
     record   32 bytes  key
               4 bytes  tokens             uint32, little-endian, like all numbers
               4 bytes  dimensions         uint32
@@ -50,16 +51,19 @@ class MatrixFile:
 
     @classmethod
     def open(cls, path: Path, identity: str) -> MatrixFile | None:
-        """Open or create the file; None, and a line in the log, if that is not possible."""
+        """Open or create the file in an existing folder; None, and a line in the log, if it can't be used."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             file = _open_alone(path)
+            start = file.read(len(_FORMAT))
+            if start not in (b"", _FORMAT):
+                file.close()
+                raise FileExistsError("the file holds something else")
         except OSError as error:
             _log.warning(
                 "token matrices are not kept in a file", extra={"path": str(path), "error": str(error)}
             )
             return None
-        return cls(file, hashlib.sha256(_FORMAT + identity.encode()).digest())
+        return cls(file, _FORMAT + hashlib.sha256(identity.encode()).digest())
 
     @property
     def size(self) -> int:
@@ -69,8 +73,10 @@ class MatrixFile:
     def read(self, max_bytes: int) -> list[tuple[bytes, TokenMatrix]]:
         """Return the newest matrices that fit into `max_bytes`, oldest first; forget what is damaged."""
         self._file.seek(0)
-        if self._file.read(len(self._header)) != self._header:
-            _log.info("token matrices of another model or format are dropped")
+        header = self._file.read(len(self._header))
+        if header != self._header:
+            if header:
+                _log.info("token matrices of another model are dropped")
             self.rewrite(())
             return []
         found: dict[bytes, TokenMatrix] = {}

@@ -1,4 +1,4 @@
-"""A span around every run of a scorer."""
+"""What stands around every model: a span for each run, and the memory of a start that failed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from opentelemetry.trace import StatusCode
 
 from proxy import telemetry as names
 from proxy.errors import Unscored
+from proxy.model import Reason
 
 if TYPE_CHECKING:
     from proxy.scoring.base import ScoreJob, Scorer, Scores
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
 
 
 class Traced:
-    """A scorer that does what the inner one does, in a span `midrank.model`."""
+    """A scorer that does what the inner one does, in a span `midrank.model`.
+
+    One whose start failed counts as ready and refuses every job: else it would seem to warm up for ever.
+    """
 
     def __init__(self, scorer: Scorer, telemetry: Telemetry) -> None:
         self._scorer = scorer
         self._telemetry = telemetry
+        self.failed = False
 
     @property
     def name(self) -> str:
@@ -35,18 +40,24 @@ class Traced:
     @property
     def ready(self) -> bool:
         """As the inner scorer is."""
-        return self._scorer.ready
+        return self._scorer.ready or self.failed
 
     async def start(self) -> None:
-        """Start the inner scorer."""
-        await self._scorer.start()
+        """Start the inner scorer; whatever that raises leaves, and is remembered."""
+        try:
+            await self._scorer.start()
+        except Exception:
+            self.failed = True
+            raise
 
     async def score(self, job: ScoreJob) -> Scores:
         """Let the inner scorer score.
 
         Raises:
-            Unscored: it said so.
+            Unscored: it said so, or it was never loaded.
         """
+        if self.failed:
+            raise Unscored(Reason.MODEL_FAILED)
         attributes: dict[str, str | int] = {
             names.RERANKER_MODEL: self._scorer.name,
             names.CANDIDATES: len(job.texts),

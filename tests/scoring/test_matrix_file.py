@@ -47,7 +47,7 @@ def numbers_in(path, identity="model-1", max_bytes=PLENTY) -> list[int]:
 
 
 def test_a_new_file_is_empty_and_its_owners_alone(tmp_path):
-    path = tmp_path / "deep" / "matrices"
+    path = tmp_path / "matrices"
     assert numbers_in(path) == []
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -80,7 +80,7 @@ def test_matrices_of_another_model_are_dropped(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     write(tmp_path / "m", 1)
     assert numbers_in(tmp_path / "m", "model-2") == []
-    assert "token matrices of another model or format are dropped" in caplog.messages
+    assert "token matrices of another model are dropped" in caplog.messages
     assert numbers_in(tmp_path / "m") == []
 
 
@@ -121,4 +121,23 @@ def test_no_damage_raises_or_lets_a_changed_matrix_in(tmp_path, data):
         end = data.draw(st.integers(start, min(len(content), start + 50)))
         content[start:end] = data.draw(st.binary(max_size=50))
     path.write_bytes(content)
+    if (file := MatrixFile.open(path, "model-1")) is None:
+        return  # not recognised as ours any more, and left alone
+    file.close()
     assert set(numbers_in(path)) <= {1, 2, 3}
+
+
+@pytest.mark.parametrize("content", [b"somebody's notes, dear to them", b"x", bytes(100)])
+def test_a_file_of_somebody_else_s_is_left_alone(tmp_path, content, caplog):
+    path = tmp_path / "precious.txt"
+    path.write_bytes(content)
+
+    assert MatrixFile.open(path, "model") is None
+    assert path.read_bytes() == content
+    assert "token matrices are not kept in a file" in caplog.messages
+
+
+def test_folders_are_not_made(tmp_path):
+    """A mistyped path should be noticed, not created."""
+    assert MatrixFile.open(tmp_path / "none" / "m", "model") is None
+    assert not (tmp_path / "none").exists()

@@ -104,5 +104,5 @@ async def test_a_full_disk_is_logged_not_raised(path, caplog, tmp_path):
         "token matrices not read",
         "token matrices not saved",
         "token matrices are not kept in a file",
-        "token matrices of another model or format are dropped",
+        "token matrices of another model are dropped",
     }
