@@ -182,7 +182,7 @@ class _StoreFront:
         telemetry: Telemetry,
     ) -> None:
         self._upstream = HttpUpstream(store.upstream, silence_timeout=store.timeout_s)
-        codec, names = _codec(store, self._upstream.fetch)
+        codec, names = _codec(store, policy, self._upstream.fetch)
         self._pipeline = Pipeline(
             store=store.name,
             policy=policy,
@@ -205,11 +205,12 @@ class _StoreFront:
         await self._upstream.close()
 
 
-def _codec(store: Store, fetch: Fetch) -> tuple[Codec, CollectionNames]:
+def _codec(store: Store, policy: Policy, fetch: Fetch) -> tuple[Codec, CollectionNames]:
     """Return the codec of a store and the names that its collections go by."""
     match store:
         case ChromaStore():
-            names = CollectionNames(ChromaNameBook(), fetch)
+            told_apart = {*store.text, *(rule.match.collection for rule in policy.rules)} - {"*"}
+            names = CollectionNames(ChromaNameBook(), fetch, needed=bool(told_apart))
             return ChromaCodec(_fields_of(store, names)), names
         case QdrantStore():
             names = CollectionNames(None, fetch)

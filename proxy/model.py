@@ -26,6 +26,7 @@ class Reason(StrEnum):
     # passed: nothing went wrong, there was nothing to do
     MODE_OFF = "mode_off"  # the policy or the caller switched reranking off
     SHADOW = "shadow"  # ranked off the request path; the store's order was answered
+    UNKNOWN_COLLECTION = "unknown_collection"  # rules go by name, and the store did not tell this one's
     NO_QUERY_TEXT = "no_query_text"  # no rung of the ladder knew the query's text
     BAD_QUERY_HEADER = "bad_query_header"  # a text was sent, but not as percent-encoded UTF-8
     UNSUPPORTED_SEARCH = "unsupported_search"  # grouping, MMR, sorting, ...: the order is the search's point

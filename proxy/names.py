@@ -11,7 +11,8 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from proxy.errors import Oversized, Unanswerable
+from proxy.errors import Oversized, Unanswerable, Undecodable
+from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,19 +24,29 @@ if TYPE_CHECKING:
 MAX_NAMES = 10_000
 # An id that the store did not list is not asked for again before this many seconds.
 ASK_AGAIN = 60.0
-# A question may delay the search that raised it by this many seconds at most.
-ASK_TIMEOUT = 1.0
+# A question may delay a search by this many seconds at most; the budget counts them.
+ASK_TIMEOUT = 0.1
 
 _log = logging.getLogger(__name__)
 
 
 class CollectionNames:
-    """The names known so far; without a `book`, ids are the names."""
+    """The names known so far; without a `book`, ids are the names.
+
+    `needed` is False where no rule tells collections apart: then nothing is ever asked.
+    """
 
     def __init__(
-        self, book: NameBook | None, fetch: Callable[[WireRequest], Awaitable[WireResponse]]
+        self,
+        book: NameBook | None,
+        fetch: Callable[[WireRequest], Awaitable[WireResponse]],
+        *,
+        needed: bool = True,
     ) -> None:
         self._book = book
+        self._needed = needed
+        self._tasks = Tasks()
+        self._questions: dict[str, asyncio.Task[None]] = {}
         self._fetch = fetch
         self._names: OrderedDict[str, str] = OrderedDict()
         self._asked: OrderedDict[str, float] = OrderedDict()
@@ -53,27 +64,41 @@ class CollectionNames:
         if self._book is not None:
             self._remember(self._book.decode_names(body))
 
-    def missing(self, collection: str) -> bool:
-        """Say whether the name is unknown and the store has not been asked lately."""
-        if self._book is None or collection in self._names:
-            return False
-        asked = self._asked.get(collection)
-        return asked is None or asyncio.get_running_loop().time() - asked > ASK_AGAIN
+    def knows(self, collection: str) -> bool:
+        """Say whether the name is known, or does not matter."""
+        return self._book is None or not self._needed or collection in self._names
 
-    async def ask(self, request: WireRequest, collection: str) -> None:
-        """Ask the store, with the credentials of this very request; silence is not an error."""
+    async def find(self, request: WireRequest, collection: str) -> None:
+        """Ask the store, with the credentials of this very request; silence is not an error.
+
+        Searches that want the same name at once share one question, which outlives the one that raised it.
+        """
+        asked = self._asked.get(collection)
+        if asked is not None and asyncio.get_running_loop().time() - asked < ASK_AGAIN:
+            return
+        question = self._questions.get(collection)
+        if question is None:
+            question = self._tasks.spawn(self._ask(request, collection), "collection names")
+            self._questions[collection] = question
+        await asyncio.wait({question}, timeout=ASK_TIMEOUT)
+
+    async def close(self) -> None:
+        """Drop the questions that are open."""
+        await self._tasks.close()
+
+    async def _ask(self, request: WireRequest, collection: str) -> None:
         if self._book is None:
             return
-        self._asked[collection] = asyncio.get_running_loop().time()
-        _bound(self._asked)
         try:
-            async with asyncio.timeout(ASK_TIMEOUT):
-                answer = await self._fetch(self._book.names_request(request))
-        except (TimeoutError, Unanswerable, Oversized):
-            _log.info("collection name unknown", extra={"collection": collection})
-            return
-        if answer.status == 200:
-            self._remember(self._book.decode_names(answer.body))
+            answer = await self._fetch(self._book.names_request(request))
+            if answer.status == 200:
+                self._remember(self._book.decode_names(answer.body))
+        except (Unanswerable, Oversized, Undecodable):
+            _log.info("collection names not told", extra={"collection": collection})
+        finally:
+            self._asked[collection] = asyncio.get_running_loop().time()
+            _bound(self._asked)
+            del self._questions[collection]
 
     def _remember(self, names: Mapping[str, str]) -> None:
         self._names.update(names)

@@ -24,7 +24,7 @@ from proxy import telemetry as names
 from proxy.caution import Caution
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
-from proxy.plan import Plan, make_plan
+from proxy.plan import Plan, make_plan, switched_off
 from proxy.scoring.ranker import Ranked
 from proxy.tasks import Tasks
 
@@ -143,11 +143,14 @@ class Pipeline:
         return Forward(outcome_headers(verdict))
 
     async def close(self) -> None:
-        """Drop the rankings that nobody waits for."""
+        """Drop the rankings and questions that nobody waits for."""
         await self._shadows.close()
+        await self._names.close()
 
     async def _exchange(self, request: WireRequest) -> _Answer:
         started = perf_counter()
+        if switched_off(request.headers):
+            raise _Passed(Outcome.PASSED, Reason.MODE_OFF)
         call = await self._decode(request)
         plan = make_plan(
             call.searches,
@@ -159,7 +162,7 @@ class Pipeline:
             raise _Passed(Outcome.PASSED, plan)
         widened = call.encode_request(plan.windows)
         sent = perf_counter()
-        answer = await self._ask(call, widened)
+        answer = await self._ask(call, widened, plan)
         if answer.status in REFUSALS:
             return await self._refused(call, request, answer, started)
         received = perf_counter()
@@ -167,7 +170,8 @@ class Pipeline:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
             return _Answer(answer, verdict, sent - started, received - sent)
         reply = self._read(call, answer)
-        deadline = self._loop_time() + plan.budget - (sent - started)
+        spent = (sent - started) + (perf_counter() - received)
+        deadline = self._loop_time() + plan.budget - spent
         if plan.rule.mode == "shadow":
             ranked = self._shadow(plan, reply, deadline)
         else:
@@ -182,8 +186,11 @@ class Pipeline:
         with self._telemetry.span(names.DECODE):
             try:
                 call = self._codec.decode_request(request)
-                if self._names.missing(call.collection):
-                    await self._names.ask(request, call.collection)
+                if not self._names.knows(call.collection):
+                    await self._names.find(request, call.collection)
+                    if not self._names.knows(call.collection):
+                        # Its rule may say `off`: without the name, nobody can tell.
+                        raise _Passed(Outcome.PASSED, Reason.UNKNOWN_COLLECTION)
                     # The name decides which fields hold the text, so the request is read once more.
                     call = self._codec.decode_request(request)
             except Undecodable as error:
@@ -191,7 +198,7 @@ class Pipeline:
                 raise _Passed(Outcome.PASSED, Reason.UNDECODABLE_REQUEST) from error
             return call
 
-    async def _ask(self, call: Call, request: WireRequest) -> WireResponse:
+    async def _ask(self, call: Call, request: WireRequest, plan: Plan | None = None) -> WireResponse:
         attributes = {
             names.DB_SYSTEM: self._codec.system,
             names.DB_OPERATION: "search",
@@ -204,8 +211,13 @@ class Pipeline:
                     request._replace(headers=self._telemetry.carrying(request.headers))
                 )
             except Oversized as error:
-                self._caution.learn(call.collection, None)
+                # An app that asks for very much by itself is no reason to leave others alone.
+                if plan is not None and plan.widens:
+                    self._caution.learn(call.collection, None)
                 raise _Passed(Outcome.PASSED, Reason.TOO_LARGE) from error
+            except Undecodable as error:
+                _log.warning("answer not understood", extra={"store": self._store, "why": str(error)})
+                raise _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY) from error
             span.set_attribute(names.DB_STATUS, str(answer.status))
             return answer
 
@@ -290,7 +302,12 @@ def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 
 def _marked(answer: _Answer) -> WireResponse:
-    headers = CIMultiDict(answer.response.headers)
+    # Words of another midrank behind this one are not about this exchange.
+    headers = CIMultiDict(
+        (name, value)
+        for name, value in answer.response.headers.items()
+        if not name.lower().startswith("x-midrank")
+    )
     headers.extend(outcome_headers(answer.verdict))
     headers.add(
         "server-timing", f"midrank;dur={answer.added * 1000:.1f}, store;dur={answer.store * 1000:.1f}"

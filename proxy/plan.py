@@ -48,6 +48,14 @@ class Plan:
         """The rows to fetch for every search."""
         return tuple(search.window for search in self.searches)
 
+    @property
+    def widens(self) -> bool:
+        """Whether more rows are fetched than the app would have got."""
+        return any(
+            search.window is not None and search.window > search.page.stop - search.page.start
+            for search in self.searches
+        )
+
 
 def make_plan(
     searches: Sequence[Search],
@@ -60,7 +68,7 @@ def make_plan(
     `row_limit` is the most rows the store is known to give; None is no limit known.
     """
     # A caller can tighten a policy, never widen it: `off` is the only mode that may be asked for.
-    if rule is None or rule.mode == "off" or headers.get(MODE_HEADER, "").strip().lower() == "off":
+    if rule is None or rule.mode == "off" or switched_off(headers):
         return Reason.MODE_OFF
     if row_limit == 0:
         return Reason.REFUSED
@@ -73,6 +81,11 @@ def make_plan(
     if left_alone is not None and all(plan.window is None for plan in plans):
         return left_alone
     return Plan(rule, _budget(headers, rule), plans)
+
+
+def switched_off(headers: CIMultiDictProxy[str]) -> bool:
+    """Say whether the caller wants no reranking."""
+    return headers.get(MODE_HEADER, "").strip().lower() == "off"
 
 
 def _search_plan(
@@ -89,7 +102,8 @@ def _search_plan(
     depth = rule.candidates.window(search.limit)
     if row_limit is not None:
         depth = min(depth, row_limit)
-    if search.offset >= depth:
+    # A page that ends after the most rows the store gives can't be cut from a widened answer.
+    if search.offset >= depth or (row_limit is not None and end > row_limit):
         return SearchPlan(everything, reason=Reason.BEYOND_WINDOW)
     return SearchPlan(slice(search.offset, end), max(depth, end), depth, text)
 

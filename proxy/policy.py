@@ -107,8 +107,9 @@ class QdrantStore(_Store):
         False, description="Rerank batches of several searches too; some clients fuse the parts themselves."
     )
     prefetch_overfetch: bool = Field(
-        True,
-        description="Raise the limits of prefetches along with the limit, so that fusion has more to fuse.",
+        False,
+        description="Raise the limits of prefetches along with the limit, so that fusion has more to fuse. "
+        "Its scores change with that, and so does the order that is fallen back to.",
     )
     rescored_prefetch: bool = Field(
         False, description="Rerank searches that already rescore their prefetches inside the store."

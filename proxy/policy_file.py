@@ -177,7 +177,6 @@ class _Source:
                     allowed = "an address of its own, not the upstream's and not the admin's"
                     self.mistakes.append(self._mistake(key, repr(value), allowed))
                 if value in seen:
-                    key: Key = ("stores", place, field)
                     allowed = f"different from the {field} of stores[{seen[value]}]"
                     self.mistakes.append(self._mistake(key, repr(value), allowed))
                 seen.setdefault(value, place)

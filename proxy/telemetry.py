@@ -206,8 +206,8 @@ def _exporter(signal: str, environment: Mapping[str, str]) -> str:
     exporter = environment.get(name) or ("otlp" if endpoint else "none")
     if exporter not in ("otlp", "console", "none"):
         raise BadConfig((Mistake("(environment)", name, repr(exporter), "otlp, console or none"),))
-    for key in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        protocol = environment.get(key, "http/protobuf")
-        if exporter == "otlp" and protocol != "http/protobuf":
-            raise BadConfig((Mistake("(environment)", key, repr(protocol), "http/protobuf"),))
+    keys = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    key = next((key for key in keys if environment.get(key)), None)
+    if exporter == "otlp" and key is not None and environment[key] != "http/protobuf":
+        raise BadConfig((Mistake("(environment)", key, repr(environment[key]), "http/protobuf"),))
     return exporter

@@ -48,29 +48,52 @@ def listing(status=200, **names):
 async def test_without_a_book_the_id_is_the_name():
     names = CollectionNames(None, Store(listing()).fetch)
     names.learn(b"{}")
-    await names.ask(REQUEST, "docs")
 
     assert names.name("docs") == "docs"
-    assert not names.missing("docs")
+    assert names.knows("docs")
     assert not names.teaches("GET", "/names")
 
 
 async def test_passing_answers_teach_names():
     names = CollectionNames(Book(), Store(listing()).fetch)
     assert names.teaches("GET", "/names")
-    assert names.missing("1-2-3")
+    assert not names.knows("1-2-3")
 
     names.learn(b'{"1-2-3": "docs"}')
 
     assert names.name("1-2-3") == "docs"
-    assert not names.missing("1-2-3")
+    assert names.knows("1-2-3")
+
+
+async def test_where_no_rule_goes_by_name_nothing_is_asked():
+    assert CollectionNames(Book(), Store(listing()).fetch, needed=False).knows("1-2-3")
+
+
+async def test_searches_at_once_share_one_question_and_all_learn_its_answer():
+    release = asyncio.Event()
+    asked = []
+
+    async def fetch(request):
+        asked.append(request)
+        await release.wait()
+        return listing(**{"1-2-3": "docs"})
+
+    names = CollectionNames(Book(), fetch)
+    first, second = (asyncio.ensure_future(names.find(REQUEST, "1-2-3")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()  # the one that raised the question leaves
+    release.set()
+    await second
+
+    assert names.name("1-2-3") == "docs"
+    assert len(asked) == 1
 
 
 async def test_an_unknown_name_is_asked_for_with_the_search_s_own_credentials():
     store = Store(listing(**{"1-2-3": "docs"}))
     names = CollectionNames(Book(), store.fetch)
 
-    await names.ask(REQUEST, "1-2-3")
+    await names.find(REQUEST, "1-2-3")
 
     assert names.name("1-2-3") == "docs"
     assert store.asked[0].target == "/names"
@@ -81,12 +104,15 @@ async def test_an_unknown_name_is_asked_for_with_the_search_s_own_credentials():
     "answer", [listing(), listing(status=403), Unanswerable(UPSTREAM_UNREACHABLE, "refused")]
 )
 async def test_a_name_that_the_store_does_not_tell_is_not_asked_for_again_at_once(answer):
-    names = CollectionNames(Book(), Store(answer).fetch)
+    store = Store(answer)
+    names = CollectionNames(Book(), store.fetch)
 
-    await names.ask(REQUEST, "1-2-3")
+    await names.find(REQUEST, "1-2-3")
 
     assert names.name("1-2-3") == "1-2-3"
-    assert not names.missing("1-2-3")
+    asked = len(store.asked)
+    await names.find(REQUEST, "1-2-3")
+    assert len(store.asked) == asked
 
 
 async def test_a_silent_store_does_not_hold_the_search(monkeypatch):
@@ -96,9 +122,10 @@ async def test_a_silent_store_does_not_hold_the_search(monkeypatch):
     monkeypatch.setattr(module, "ASK_TIMEOUT", 0.01)
     names = CollectionNames(Book(), silence)
 
-    await names.ask(REQUEST, "1-2-3")
+    await names.find(REQUEST, "1-2-3")
 
-    assert names.name("1-2-3") == "1-2-3"
+    assert not names.knows("1-2-3")
+    await names.close()
 
 
 async def test_memory_is_bounded(monkeypatch):

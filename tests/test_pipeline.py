@@ -9,7 +9,7 @@ import orjson
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable
+from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Reason, WireResponse
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
@@ -207,6 +207,17 @@ async def test_a_store_that_is_down_is_the_listener_s_to_tell():
     async with exchanges(ToyStore(answer=Unanswerable(UPSTREAM_UNREACHABLE, "refused"))) as here:
         with pytest.raises(Unanswerable):
             await here.run(TEN)
+
+
+async def test_an_app_that_asks_for_very_much_by_itself_does_not_switch_others_off():
+    async with exchanges(ToyStore(answer=Oversized())) as here:
+        assert story(await here.run((500, 0, "q"))) == "passed too_large"
+        assert story(await here.run((500, 0, "q"))) == "passed too_large"
+
+
+async def test_an_answer_in_an_unknown_coding_is_asked_for_again_as_it_was():
+    async with exchanges(ToyStore(answer=Undecodable("br"))) as here:
+        assert story(await here.run(TEN)) == "fallback undecodable_reply"
 
 
 async def test_what_the_listener_sends_on_unread_says_so_too():

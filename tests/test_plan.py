@@ -94,6 +94,11 @@ def test_searches_of_one_call_are_planned_one_by_one():
     assert decided.searches[0].page == slice(None)
 
 
+def test_a_page_that_ends_after_the_store_s_own_row_limit_is_left_alone():
+    """Widened, it would be refused every time."""
+    assert plan(Search(limit=10, offset=15), row_limit=20) is Reason.BEYOND_WINDOW
+
+
 @given(st.integers(1, 300), st.integers(0, 300), st.none() | st.integers(1, 300))
 def test_enough_rows_for_the_page_are_always_fetched(limit, offset, row_limit):
     decided = plan(Search(limit=limit, offset=offset), row_limit=row_limit)

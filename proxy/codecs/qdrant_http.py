@@ -43,12 +43,12 @@ class QdrantOptions:
 
     `batch` reranks batches of several searches too: some clients fuse the parts themselves, by score.
     `prefetch_overfetch` raises the limits of prefetches along with the limit, so that fusion has more to
-    fuse; the scores of a fusion change with it. `rescored_prefetch` reranks searches that already rescore
-    their prefetches inside the store.
+    fuse; its scores change with it, and so does the order that is fallen back to. `rescored_prefetch` reranks
+    searches that already rescore their prefetches inside the store.
     """
 
     batch: bool = False
-    prefetch_overfetch: bool = True
+    prefetch_overfetch: bool = False
     rescored_prefetch: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,29 @@ _log = logging.getLogger(__name__)
 
 
 async def checked_scores(scorer: Scorer, job: ScoreJob) -> Scores | Reason:
-    """Return the scorer's scores if they are what a scorer promises; never raise, but for a cancellation."""
+    """Return the scorer's scores if they are what it promises; raise nothing but our own cancellation."""
     if not scorer.ready:
         return Reason.WARMING
     try:
         scores = await scorer.score(job)
+        valid = _are_valid(scores, len(job.texts))
     except Unscored as unscored:
         return unscored.reason
+    except asyncio.CancelledError:
+        # A scorer may let the cancellation of something of its own escape; only ours may leave.
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        _log.error("scorer failed", extra={"scorer": scorer.name})
+        return Reason.SCORER_ERROR
     except Exception:  # noqa: BLE001 - whatever a scorer does, the app gets the store's order
         _log.exception("scorer failed", extra={"scorer": scorer.name})
         return Reason.SCORER_ERROR
-    values = scores.values
-    if values.shape != (len(job.texts),) or values.dtype.kind != "f" or np.isinf(values).any():
+    if not valid:
         _log.error("scorer answered junk", extra={"scorer": scorer.name})
         return Reason.BAD_SCORES
-    return Reason.LATE if np.isnan(values).all() else scores
+    return Reason.LATE if np.isnan(scores.values).all() else scores
+
+
+def _are_valid(scores: Scores, count: int) -> bool:
+    values = scores.values
+    return values.shape == (count,) and values.dtype.kind == "f" and not np.isinf(values).any()

@@ -106,7 +106,14 @@ class LateInteraction:
         missing = {key: text for key, text, matrix in zip(keys, texts, known, strict=True) if matrix is None}
         (question,) = await self._engine.submit([Question(job.query, known)], job.deadline)
         values = np.full(len(keys), np.nan, np.float32) if question is None else question.scores
-        scored = {} if question is None else await self._score_missing(missing, question.matrix, job.deadline)
+        scored: dict[bytes, float] = {}
+        if question is not None:
+            try:
+                scored = await self._score_missing(missing, question.matrix, job.deadline)
+            except Unscored:
+                # What is known has been scored, and an order of that is better than none.
+                if np.isnan(values).all():
+                    raise
         for place, key in enumerate(keys):
             values[place] = scored.get(key, values[place])
         for key in missing.keys() - scored.keys():
@@ -118,7 +125,11 @@ class LateInteraction:
     async def _score_missing(
         self, missing: dict[bytes, str], query: TokenMatrix, deadline: float
     ) -> dict[bytes, float]:
-        """Return the scores of those that were encoded in time; whatever is encoded is kept."""
+        """Return the scores of those that were encoded in time; whatever is encoded is kept.
+
+        Raises:
+            Unscored: too much waits already, or the model failed.
+        """
         assert self._engine is not None, "asked by `score` alone"
         keys = tuple(missing)
 
@@ -126,11 +137,7 @@ class LateInteraction:
             self._matrices.put(keys[place], encoded.matrix)
 
         passages = [Passage(text, query) for text in missing.values()]
-        try:
-            outputs = await self._engine.submit(passages, deadline, keep=keep)
-        except Unscored:
-            # What is known has been scored, and an order of that is better than none.
-            return {}
+        outputs = await self._engine.submit(passages, deadline, keep=keep)
         return {key: float(one.scores[0]) for key, one in zip(keys, outputs, strict=True) if one is not None}
 
     async def close(self) -> None:

@@ -95,4 +95,6 @@ class Ranker:
             await asyncio.wait({task}, timeout=time_left)
         finally:
             task.cancel()
-        return task.result() if task.done() else Reason.LATE
+        if not task.done():
+            return Reason.LATE
+        return Reason.SCORER_ERROR if task.cancelled() else task.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeAlias
@@ -36,6 +37,8 @@ class TokenMatrices:
         self._entries: OrderedDict[bytes, TokenMatrix] = OrderedDict()
         self._unsaved: dict[bytes, TokenMatrix] = {}
         self._tasks = Tasks()
+        self._closing = asyncio.Event()
+        self._saver: asyncio.Task[None] | None = None
         self.nbytes = 0
 
     def __len__(self) -> int:
@@ -74,11 +77,14 @@ class TokenMatrices:
             return
         for key, matrix in kept:
             self._remember(key, matrix)
-        self._tasks.spawn(self._save_regularly(), "token-matrices-save")
+        self._saver = self._tasks.spawn(self._save_regularly(), "token-matrices-save")
 
     async def close(self) -> None:
         """Write what is new and let the file go."""
-        await self._tasks.close()
+        if self._saver is not None:
+            # Not cancelled: its thread would go on writing to a file that is closed under it.
+            self._closing.set()
+            await self._saver
         if self._file is not None:
             await self._save()
             await asyncio.to_thread(self._file.close)
@@ -94,8 +100,10 @@ class TokenMatrices:
             self.nbytes -= oldest.nbytes + _OVERHEAD
 
     async def _save_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(_SAVE_EVERY)
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SAVE_EVERY):
+                    await self._closing.wait()
             await self._save()
 
     async def _save(self) -> None:

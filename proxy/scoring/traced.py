@@ -65,6 +65,8 @@ class Traced:
         with self._telemetry.span(names.MODEL, attributes=attributes) as span:
             try:
                 scores = await self._scorer.score(job)
+                if span.is_recording():
+                    span.set_attribute(names.SCORED, int(np.count_nonzero(~np.isnan(scores.values))))
             except Unscored as unscored:
                 span.set_attribute(names.ERROR_TYPE, unscored.reason.value)
                 span.set_status(StatusCode.ERROR)
@@ -74,8 +76,6 @@ class Traced:
                 span.set_attribute(names.ERROR_TYPE, type(error).__name__)
                 span.set_status(StatusCode.ERROR)
                 raise
-            if span.is_recording():
-                span.set_attribute(names.SCORED, int(np.count_nonzero(~np.isnan(scores.values))))
             return scores
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from proxy.errors import UPSTREAM_JUNK, Oversized, Unanswerable
+from proxy.errors import Oversized, Undecodable
 
 # wbits of zlib: +32 detects a gzip or zlib header. Some servers send `deflate` without one; see below.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -15,13 +15,13 @@ def decode(body: bytes, coding: str, limit: int) -> bytes:
 
     Raises:
         Oversized: more than `limit` bytes come out.
-        Unanswerable: the coding was not asked for and is not known, or the body is damaged.
+        Undecodable: the coding was not asked for and is not known, or the body is damaged.
     """
     coding = coding.strip().lower()
     if coding in ("", "identity"):
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
-        raise Unanswerable(UPSTREAM_JUNK, "the store answered in a content coding that was not asked for")
+        raise Undecodable("a content coding that was not asked for")
     try:
         return _inflate(body, _GZIP_OR_ZLIB, limit)
     except zlib.error as error:
@@ -30,7 +30,7 @@ def decode(body: bytes, coding: str, limit: int) -> bytes:
                 return _inflate(body, -zlib.MAX_WBITS, limit)
             except zlib.error:
                 pass
-        raise Unanswerable(UPSTREAM_JUNK, "the store's compressed answer is damaged") from error
+        raise Undecodable("a damaged content coding") from error
 
 
 def _inflate(body: bytes, wbits: int, limit: int) -> bytes:

@@ -4,7 +4,7 @@ A failure to get an answer is `Unanswerable`, whatever its cause:
 
     upstream_unreachable   no connection, or one that was closed without an answer
     upstream_timeout       no connection in time, or silence for too long
-    upstream_junk          an answer that is not HTTP, is cut off, or can't be decoded
+    upstream_junk          an answer that is not HTTP, or is cut off
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class HttpUpstream:
         *,
         silence_timeout: float = 300.0,
         connections: int = 0,
-        max_body: int = 64 * 1024 * 1024,
+        max_body: int = 16 * 1024 * 1024,
     ) -> None:
         """Take the store's URL, which may have a path prefix; nothing is opened before `start`.
 
@@ -95,6 +95,7 @@ class HttpUpstream:
 
         Raises:
             Oversized: the answer is larger than `max_body`.
+            Undecodable: it has a content coding that was not asked for.
             Unanswerable: there is no answer, or not a whole one.
         """
         headers = request_headers(request.headers.items())

@@ -189,8 +189,8 @@ def test_more_than_the_collection_has_gives_the_whole_collection(qdrant_doors, a
     [m.FusionQuery(fusion=m.Fusion.RRF), m.FusionQuery(fusion=m.Fusion.DBSF), m.RrfQuery(rrf=m.Rrf(k=3))],
     ids=["rrf", "dbsf", "rrf with k"],
 )
-def test_a_fused_page_is_chosen_from_a_widened_pool(qdrant_doors, asking, fusion):
-    """Each leg fetches more, so the fused pool grows; every hit on the page is one of that pool."""
+def test_a_fused_page_is_chosen_from_all_that_its_legs_hand_on(qdrant_doors, asking, fusion):
+    """The window holds all that the legs hand on; every hit on the page is one of that pool."""
 
     def ask_both(address, limit, leg_limit):
         legs = [

@@ -284,9 +284,11 @@ def test_prefetches_are_raised_to_the_window_and_never_lowered() -> None:
     """One that hands on fewer rows would bound the window; one with more is the app's own oversampling."""
     app = HYBRID % (5, 5, 8, 3)
 
-    assert call_of(app).encode_request([20]).body == HYBRID % (20, 20, 20, 20)
-    assert call_of(app).encode_request([5]).body == app
-    assert call_of(app, prefetch_overfetch=False).encode_request([20]).body == HYBRID % (20, 5, 8, 3)
+    raising = {"prefetch_overfetch": True}
+
+    assert call_of(app, **raising).encode_request([20]).body == HYBRID % (20, 20, 20, 20)
+    assert call_of(app, **raising).encode_request([5]).body == app
+    assert call_of(app).encode_request([20]).body == HYBRID % (20, 5, 8, 3)
 
 
 def test_a_prefetch_without_a_limit_gets_one() -> None:
@@ -294,7 +296,7 @@ def test_a_prefetch_without_a_limit_gets_one() -> None:
     app = b'{"query":{"fusion":"rrf"},"limit":5,"with_payload":true,"prefetch":[{"query":[1]}]}'
     raised = app.replace(b'"limit":5', b'"limit":20').replace(b'{"query":[1]}', b'{"limit":20,"query":[1]}')
 
-    assert call_of(app).encode_request([20]).body == raised
+    assert call_of(app, prefetch_overfetch=True).encode_request([20]).body == raised
     assert call_of(app).encode_request([9]).body == app.replace(b'"limit":5', b'"limit":9')
 
 

@@ -131,6 +131,22 @@ async def test_integers_are_not_scores():
     assert (await rank(Integers())).verdict.reason is Reason.BAD_SCORES
 
 
+async def test_a_cancellation_that_escapes_from_a_scorer_is_not_the_request_s():
+    class Escaping(FormulaScorer):
+        async def score(self, job):
+            raise asyncio.CancelledError
+
+    assert (await rank(Escaping())).verdict.reason is Reason.SCORER_ERROR
+
+
+async def test_what_is_not_scores_at_all_is_an_error_of_the_scorer():
+    class Silent(FormulaScorer):
+        async def score(self, job):
+            return None
+
+    assert (await rank(Silent())).verdict.reason is Reason.SCORER_ERROR
+
+
 async def test_a_caller_that_leaves_cancels_its_scoring():
     class Waiting(FormulaScorer):
         cancelled = False

@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from proxy.errors import Oversized, Unanswerable
+from proxy.errors import Oversized, Undecodable
 from proxy.upstream.decoding import decode
 
 BODY = b'{"ids": []}' * 100
@@ -39,7 +39,7 @@ def test_known_codings_are_undone(coding, packed):
     ],
 )
 def test_unknown_and_damaged_ones_are_not_guessed_at(coding, packed):
-    with pytest.raises(Unanswerable):
+    with pytest.raises(Undecodable):
         decode(packed, coding, 10 * len(BODY))
 
 
