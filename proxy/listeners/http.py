@@ -19,7 +19,7 @@ from proxy.listeners.http_connection import Connection, HttpLimits
 from proxy.listeners.http_relay import Copy, relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
-from proxy.model import Forward, Reason, WireRequest, WireResponse
+from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
 from proxy.tasks import Tasks
 from proxy.upstream.http_headers import request_headers
 
@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 # A body up to this size is forwarded in one piece once it is here, which is cheaper than streaming it.
 _SMALL_BODY = 64 * 1024
 _SWEEPS_PER_TIMEOUT = 10
+# What a search is told that the store gives no answer to.
+_NO_ANSWER = (("x-midrank", Outcome.PASSED.value), ("x-midrank-reason", Reason.STORE_ERROR.value))
 
 
 class Exchange(Protocol):
@@ -159,12 +161,14 @@ class HttpListener:
         assert isinstance(client, Connection)
         client.begin()
         self._serving += 1
+        claimed = False
         try:
             target = check(request)
             headers = decoded_headers(request)
             if expects_continue(request) and not request.content.is_eof():
                 client.permit_body()
-            if self._exchange.claims(request.method, target):
+            claimed = self._exchange.claims(request.method, target)
+            if claimed:
                 return await self._exchanged(request, client, target, headers)
             return await self._passed(request, client, target, headers)
         except Unanswerable as error:
@@ -174,7 +178,9 @@ class HttpListener:
                 _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
             # Only a failure of the store says nothing against this client's next request.
             keep_alive = error.fault.http_status in (502, 504) and self._keeps_alive(request)
-            return Written(rest=refusal(error, request, keep_alive=keep_alive), keep_alive=keep_alive)
+            extra = _NO_ANSWER if claimed else ()
+            out = refusal(error, request, keep_alive=keep_alive, extra=extra)
+            return Written(rest=out, keep_alive=keep_alive)
         finally:
             client.end()
             self._serving -= 1

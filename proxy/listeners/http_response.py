@@ -92,7 +92,11 @@ def whole_answer(response: WireResponse, request: web.BaseRequest, *, keep_alive
 
 
 def refusal(
-    error: Unanswerable, request: web.BaseRequest | None = None, *, keep_alive: bool = False
+    error: Unanswerable,
+    request: web.BaseRequest | None = None,
+    *,
+    keep_alive: bool = False,
+    extra: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
     """Return an answer of midrank's own, head and body: a small JSON object that says what happened."""
     fault = error.fault
@@ -101,6 +105,7 @@ def refusal(
         (b"Content-Type", b"application/json"),
         (b"Content-Length", b"%d" % len(body)),
         (b"x-midrank-error", fault.error.encode()),
+        *((name.encode(), value.encode()) for name, value in extra),
     ]
     head = _head(fault.http_status, _REASONS[fault.http_status], headers, request, keep_alive=keep_alive)
     return head if request is not None and request.method == hdrs.METH_HEAD else head + body

@@ -223,6 +223,8 @@ def test_a_store_that_is_down_is_named_in_a_502(path):
     assert response.status_code == 502
     assert response.headers["content-type"] == "application/json"
     assert response.json()["error"] == "upstream_unreachable"
+    outcome = (response.headers.get("x-midrank"), response.headers.get("x-midrank-reason"))
+    assert outcome == (("passed", "store_error") if path.endswith("/query") else (None, None))
 
 
 @pytest.mark.parametrize("path", PATHS)
