@@ -216,8 +216,7 @@ class Pipeline:
                     self._caution.learn(call.collection, None)
                 raise _Passed(Outcome.PASSED, Reason.TOO_LARGE) from error
             except Undecodable as error:
-                _log.warning("answer not understood", extra={"store": self._store, "why": str(error)})
-                raise _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY) from error
+                raise self._not_understood(call, error) from error
             span.set_attribute(names.DB_STATUS, str(answer.status))
             return answer
 
@@ -225,21 +224,28 @@ class Pipeline:
         self, call: Call, request: WireRequest, refusal: WireResponse, started: float
     ) -> _Answer:
         """Send the request as it came; if the store takes that, it was the widening that it refused."""
+        again = perf_counter()  # all until here, the refused round trip too, was added by midrank
         original = await self._ask(call, request)
-        took = perf_counter() - started
-        if original.status != 200:
-            return _Answer(original, Verdict(Outcome.PASSED, Reason.STORE_ERROR), 0.0, took)
-        self._caution.learn(call.collection, call.row_limit(refusal))
-        return _Answer(original, Verdict(Outcome.FALLBACK, Reason.REFUSED), 0.0, took)
+        took = perf_counter() - again
+        if original.status == 200:
+            self._caution.learn(call.collection, call.row_limit(refusal))
+            verdict = Verdict(Outcome.FALLBACK, Reason.REFUSED)
+        else:
+            verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
+        return _Answer(original, verdict, again - started, took)
 
     def _read(self, call: Call, answer: WireResponse) -> Reply:
         with self._telemetry.span(names.DECODE):
             try:
                 return call.decode_response(answer)
             except Undecodable as error:
-                _log.warning("answer not understood", extra={"store": self._store, "why": str(error)})
-                self._caution.learn(call.collection, None)
-                raise _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY) from error
+                raise self._not_understood(call, error) from error
+
+    def _not_understood(self, call: Call, error: Undecodable) -> _Passed:
+        """Return what ends the exchange, and see to it that the next search does not pay for it again."""
+        _log.warning("answer not understood", extra={"store": self._store, "why": str(error)})
+        self._caution.learn(call.collection, None)
+        return _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY)
 
     async def _rank(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
         work = [

@@ -34,7 +34,6 @@ EXCHANGE, DECODE, FETCH, RANK, MODEL = (
 
 STORE = "midrank.store"
 SOURCE = "midrank.source"
-MODE = "midrank.mode"
 BUDGET_MS = "midrank.budget_ms"
 WINDOW = "midrank.window"
 CANDIDATES = "midrank.candidates"

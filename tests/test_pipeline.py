@@ -218,6 +218,7 @@ async def test_an_app_that_asks_for_very_much_by_itself_does_not_switch_others_o
 async def test_an_answer_in_an_unknown_coding_is_asked_for_again_as_it_was():
     async with exchanges(ToyStore(answer=Undecodable("br"))) as here:
         assert story(await here.run(TEN)) == "fallback undecodable_reply"
+        assert story(await here.run(TEN)) == "passed refused", "the next search does not pay again"
 
 
 async def test_what_the_listener_sends_on_unread_says_so_too():
