@@ -15,12 +15,13 @@ from proxy.errors import BadConfig, Mistake
 from proxy.scoring.base import Scores
 from proxy.scoring.cpus import usable_cpus
 from proxy.scoring.engine import Engine
-from proxy.scoring.onnx_session import OnnxModel
 from proxy.scoring.prepared_model import prepare_apart
-from proxy.scoring.text_reader import TextReader
+from proxy.scoring.text_graph import LocalTextGraph, TextInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from proxy.scoring.base import ScoreJob
     from proxy.scoring.model_files import Precision
@@ -101,8 +102,8 @@ class PairModel:
 
     def __init__(self, prepared: PreparedModel, max_tokens: int) -> None:
         """Load both. `max_tokens` is cut to what the model has positions for."""
-        self._texts = TextReader(prepared.tokenizer, min(max_tokens, prepared.max_tokens))
-        self._graph = OnnxModel(prepared.graph)
+        self._graph = LocalTextGraph(prepared)
+        self._max_tokens = min(max_tokens, prepared.max_tokens)
 
     def size(self, item: Pair) -> int:
         """Return the length in characters: tokens are counted later, off the event loop."""
@@ -110,4 +111,12 @@ class PairModel:
 
     def run(self, items: Sequence[Pair]) -> list[float]:
         """Return the logit of each pair."""
-        return [float(self._graph.run(self._texts.pair(*item))[0]) for item in items]
+        inputs = [TextInput(item.text, item.query, self._max_tokens) for item in items]
+        return [_best(logits) for logits in self._graph.run(inputs)]
+
+
+def _best(logits: NDArray[np.float32]) -> float:
+    """Return the best window's logit."""
+    if logits.ndim != 1:
+        raise ValueError("the graph gives no logits")
+    return float(logits.max())

@@ -20,9 +20,9 @@ from proxy.scoring.base import Scores
 from proxy.scoring.cpus import usable_cpus
 from proxy.scoring.engine import Engine
 from proxy.scoring.model_files import BUILT_IN_MODEL
-from proxy.scoring.onnx_session import OnnxModel
 from proxy.scoring.prepared_model import prepare_apart
-from proxy.scoring.text_reader import TextReader, readable
+from proxy.scoring.text_graph import LocalTextGraph, TextInput
+from proxy.scoring.text_reader import readable
 from proxy.scoring.token_matrix import TokenMatrix, max_sim
 from proxy.scoring.warm_up import WarmUp
 from proxy.tasks import Tasks
@@ -189,8 +189,8 @@ class TextModel:
 
     def __init__(self, prepared: PreparedModel, max_tokens: int) -> None:
         """Load both."""
-        self._texts = TextReader(prepared.tokenizer, max_tokens)
-        self._graph = OnnxModel(prepared.graph)
+        self._graph = LocalTextGraph(prepared)
+        self._max_tokens = max_tokens
 
     def size(self, item: Question | Passage) -> int:
         """Return the length in characters: tokens are counted later, off the event loop."""
@@ -206,10 +206,11 @@ class TextModel:
 
     def _encoded(self, item: Question | Passage) -> Encoded:
         if isinstance(item, Question):
-            matrix = self._matrix(item.text, _QUERY_TOKENS)
+            matrix = self._matrix(item.text, min(_QUERY_TOKENS, self._max_tokens))
             return Encoded(matrix, max_sim(matrix, item.known))
-        matrix = self._matrix(item.text)
+        matrix = self._matrix(item.text, self._max_tokens)
         return Encoded(matrix, max_sim(item.query, [matrix]) if item.query else _NOTHING)
 
-    def _matrix(self, text: str, max_tokens: int | None = None) -> TokenMatrix:
-        return TokenMatrix.pack(self._graph.run(self._texts.one(text, max_tokens)))
+    def _matrix(self, text: str, max_tokens: int) -> TokenMatrix:
+        (vectors,) = self._graph.run([TextInput(text, max_tokens=max_tokens)])
+        return TokenMatrix.pack(vectors)

@@ -39,15 +39,16 @@ class TextReader:
         limit = min(self._max_tokens, max_tokens or self._max_tokens)
         return self._tokenizer.post_process(self._start(text, limit - special))
 
-    def pair(self, query: str, text: str) -> Encoding:
+    def pair(self, query: str, text: str, max_tokens: int | None = None) -> Encoding:
         """Return the tokens of a query and a text together.
 
         The text is cut to what the query leaves. Only of the query what is longer than half of the limit is
         cut as well: with less left for them, all texts would look alike.
         """
         special = self._tokenizer.num_special_tokens_to_add(is_pair=True)
-        first = self._start(query, self._max_tokens // 2)
-        second = self._start(text, self._max_tokens - special - len(first))
+        limit = min(self._max_tokens, max_tokens or self._max_tokens)
+        first = self._start(query, limit // 2)
+        second = self._start(text, limit - special - len(first))
         return self._tokenizer.post_process(first, second)
 
     def _start(self, text: str, tokens: int) -> Encoding:
