@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -26,13 +27,17 @@ from proxy.policy import (
     QdrantStore,
     split_address,
 )
-from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
+from proxy.scoring.cascade import Cascade
+from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Reading
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL, locate
+from proxy.scoring.race import Race
 from proxy.scoring.ranker import Ranker
+from proxy.scoring.text_model import Encoding
 from proxy.scoring.tiers import Tiers
 from proxy.scoring.token_matrices import TokenMatrices
 from proxy.scoring.traced import Traced
+from proxy.scoring.warm_up import Learner
 from proxy.tasks import Tasks
 from proxy.telemetry import Telemetry
 from proxy.upstream.http import HttpUpstream
@@ -42,10 +47,13 @@ if TYPE_CHECKING:
 
     from proxy.codecs.base import Codec, FieldsOf
     from proxy.model import WireRequest, WireResponse
-    from proxy.policy import Model, Policy, Store
+    from proxy.policy import Model, Policy, Scoring, Store
     from proxy.scoring.base import Scorer
 
     Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
+
+# Seconds that an exporter waits for the figures of the models.
+FIGURES_TIMEOUT = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -63,13 +71,13 @@ class App:
         """Keep the policy; `scorers` stand in for models of the same name, for tests."""
         self._policy = policy
         self._telemetry = telemetry or Telemetry()
-        self._scorers = {
-            name: Traced(
-                (scorers or {}).get(name) or build_scorer(name, policy.models[name]), self._telemetry
-            )
+        made = {
+            name: (scorers or {}).get(name) or build_scorer(name, policy.models[name])
             for name in policy.used_models
         }
-        self._rankers: dict[tuple[str, ...], Ranker] = {}
+        self._scorers = {name: Traced(scorer, self._telemetry) for name, scorer in made.items()}
+        self._learners = {name: scorer for name, scorer in made.items() if isinstance(scorer, Learner)}
+        self._rankers: dict[Scoring, Ranker] = {}
         self._stores: dict[str, _StoreFront] = {}
         self._admin = AdminListener(policy.admin, self.model_states) if policy.admin else None
         self._loading = Tasks()
@@ -92,6 +100,10 @@ class App:
             for name, scorer in self._scorers.items()
         }
 
+    def model_figures(self) -> dict[str, Mapping[str, float]]:
+        """Say of every model in use what it tells about itself, see `telemetry.MODEL_FIGURES`."""
+        return {name: scorer.figures() for name, scorer in self._scorers.items()}
+
     async def start(self) -> None:
         """Open the listeners, then load the models behind them.
 
@@ -99,14 +111,15 @@ class App:
             BadConfig: an address can't be bound.
         """
         self._rankers = {
-            rule.rerank: Ranker(Tiers([self._scorers[name] for name in rule.rerank]))
+            rule.scoring: Ranker(stack(rule.scoring, self._scorers))
             for rule in self._policy.rules
             if rule.mode != "off"
         }
+        self._telemetry.watch(partial(_asked_on, asyncio.get_running_loop(), self.model_figures))
         try:
             for store in self._policy.stores:
                 self._stores[store.name] = front = _StoreFront(
-                    store, self._policy, self._rankers, self._telemetry
+                    store, self._policy, self._rankers, self._telemetry, self._learners
                 )
                 await front.start()
                 where = "{}:{}".format(*front.listener.address)
@@ -150,6 +163,22 @@ class App:
             _log.info("model ready", extra={"model": name})
 
 
+def _asked_on(
+    loop: asyncio.AbstractEventLoop, figures: Callable[[], dict[str, Mapping[str, float]]]
+) -> dict[str, Mapping[str, float]]:
+    """Ask on the event loop, where figures change, and wait in the calling thread; nothing if it is gone."""
+
+    async def ask() -> dict[str, Mapping[str, float]]:
+        return figures()
+
+    if not loop.is_running():
+        return {}
+    try:
+        return asyncio.run_coroutine_threadsafe(ask(), loop).result(FIGURES_TIMEOUT)
+    except TimeoutError:
+        return {}
+
+
 def locate_models(policy: Policy) -> None:
     """Check that the files of every model in use are there, without loading any.
 
@@ -178,8 +207,9 @@ class _StoreFront:
         self,
         store: Store,
         policy: Policy,
-        rankers: Mapping[tuple[str, ...], Ranker],
+        rankers: Mapping[Scoring, Ranker],
         telemetry: Telemetry,
+        learners: Mapping[str, Learner],
     ) -> None:
         self._upstream = HttpUpstream(store.upstream, silence_timeout=store.timeout_s)
         codec, names = _codec(store, policy, self._upstream.fetch)
@@ -191,6 +221,7 @@ class _StoreFront:
             fetch=self._upstream.fetch,
             rankers=rankers,
             telemetry=telemetry,
+            learners=learners,
         )
         host, port = split_address(store.listen)
         self.listener = HttpListener(self._pipeline, self._upstream, host=host, port=port, name=store.name)
@@ -235,6 +266,20 @@ def _fields_of(store: Store, names: CollectionNames) -> FieldsOf:
     return fields_of
 
 
+def stack(scoring: Scoring, scorers: Mapping[str, Scorer]) -> Scorer:
+    """Return a rule's scorers as one."""
+    *better, last = (scorers[name] for name in scoring.models)
+    match scoring.strategy:
+        case "fit":
+            return Tiers([*better, last])
+        case "race":
+            return Race(Tiers(better), last)
+        case "cascade":
+            return Cascade(Tiers(better), last, top=scoring.cascade_top)
+        case _:
+            assert_never(scoring.strategy)
+
+
 def build_scorer(name: str, model: Model) -> Scorer:
     """Return the scorer that a model of the policy describes; it loads nothing yet."""
     match model:
@@ -246,17 +291,24 @@ def build_scorer(name: str, model: Model) -> Scorer:
                 BUILT_IN_MODEL,
                 name=name,
                 precision=model.precision,
-                max_tokens=model.max_tokens,
+                encoding=Encoding(model.max_tokens, model.windows, model.pooling),
                 matrices=matrices,
                 threads=model.threads,
+                isolation=model.isolation,
             )
         case CrossEncoderOnnxModel():
             return CrossEncoderOnnx(
                 model.model,
                 name=name,
                 precision=model.precision,
-                max_tokens=model.max_tokens,
+                reading=Reading(
+                    max_tokens=model.max_tokens,
+                    min_tokens=min(model.min_tokens or model.max_tokens, model.max_tokens),
+                    windows=model.windows,
+                    per_search=model.max_search_tokens,
+                ),
                 threads=model.threads,
+                isolation=model.isolation,
             )
         case _:
             assert_never(model)

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     LATE = "late"
     WARMING = "warming"
     MODEL_FAILED = "model_failed"  # it could not be loaded; the log says why
+    MODEL_HUNG = "model_hung"  # a call did not come back and was given up
     NO_BUDGET = "no_budget"
     OVERLOADED = "overloaded"
     SCORER_ERROR = "scorer_error"

@@ -24,9 +24,10 @@ from proxy import telemetry as names
 from proxy.caution import Caution
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
-from proxy.plan import Plan, make_plan, switched_off
+from proxy.plan import Plan, Prospect, make_plan, switched_off
 from proxy.scoring.ranker import Ranked
 from proxy.tasks import Tasks
+from proxy.writes import Writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
     from proxy.model import Candidate, WireRequest, WireResponse
     from proxy.names import CollectionNames
     from proxy.plan import SearchPlan
-    from proxy.policy import Policy
+    from proxy.policy import Policy, Rule, Scoring
     from proxy.scoring.ranker import Ranker
+    from proxy.scoring.warm_up import Learner
     from proxy.telemetry import Telemetry
 
 # Statuses by which a store refuses what was changed (a limit, a field). Others are about the app's own call:
 # repeating those would double the load of a store that asks for less (429, 503).
 REFUSALS = frozenset((400, 422))
+
+# What a search counts for in the store's usual time.
+LEARN = 0.1
 
 # Shadow rankings running at once for one store; more are shed.
 MAX_SHADOWS = 1
@@ -77,9 +82,11 @@ class Pipeline:
         codec: Codec,
         names: CollectionNames,
         fetch: Callable[[WireRequest], Awaitable[WireResponse]],
-        rankers: Mapping[tuple[str, ...], Ranker],
+        rankers: Mapping[Scoring, Ranker],
         telemetry: Telemetry,
+        learners: Mapping[str, Learner] | None = None,
     ) -> None:
+        """Take the parts; `learners` are those of the models, by name, that want to know texts early."""
         self._store = store
         self._policy = policy
         self._codec = codec
@@ -87,10 +94,13 @@ class Pipeline:
         self._fetch = fetch
         self._rankers = rankers
         self._telemetry = telemetry
+        self._learners = learners or {}
+        self._writes = Writes(codec, names, self._learners_of)
         self._shadows = Tasks()
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
         self._loop_time = asyncio.get_running_loop().time
         self._caution = Caution(self._loop_time)
+        self._store_seconds = 0.0  # what the store takes, a moving average
 
     def claims(self, method: str, target: str) -> bool:
         """Say whether a request may be a search, by method and raw path alone."""
@@ -103,6 +113,14 @@ class Pipeline:
     def learn(self, body: bytes) -> None:
         """Take collection names out of a passing answer."""
         self._names.learn(body)
+
+    def wants_write(self, method: str, target: str) -> bool:
+        """Say whether a passing request writes documents that a model would like to know early."""
+        return self._writes.wanted(method, target)
+
+    def written(self, request: WireRequest) -> None:
+        """Tell the models about the documents of a write that the store has taken, soon."""
+        self._writes.add(request)
 
     async def run(self, request: WireRequest) -> WireResponse | Forward:
         """Answer a claimed request, or say that the original is to be sent on.
@@ -145,10 +163,12 @@ class Pipeline:
     async def close(self) -> None:
         """Drop the rankings and questions that nobody waits for."""
         await self._shadows.close()
+        await self._writes.close()
         await self._names.close()
 
     async def _exchange(self, request: WireRequest) -> _Answer:
         started = perf_counter()
+        arrived = self._loop_time()
         if switched_off(request.headers):
             raise _Passed(Outcome.PASSED, Reason.MODE_OFF)
         call = await self._decode(request)
@@ -156,7 +176,9 @@ class Pipeline:
             call.searches,
             request.headers,
             self._policy.rule(self._store, self._names.name(call.collection)),
-            self._caution.row_limit(call.collection),
+            Prospect(
+                self._caution.row_limit(call.collection), call.timeout, self._store_seconds, self._reach
+            ),
         )
         if isinstance(plan, Reason):
             raise _Passed(Outcome.PASSED, plan)
@@ -166,12 +188,14 @@ class Pipeline:
         if answer.status in REFUSALS:
             return await self._refused(call, request, answer, started)
         received = perf_counter()
+        self._store_seconds += LEARN * (received - sent - self._store_seconds)
         if answer.status != 200:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
             return _Answer(answer, verdict, sent - started, received - sent)
         reply = self._read(call, answer)
         spent = (sent - started) + (perf_counter() - received)
-        deadline = self._loop_time() + plan.budget - spent
+        # What the caller waits for is the store's time too; what midrank may add is its own.
+        deadline = min(self._loop_time() + plan.budget - spent, arrived + plan.patience)
         if plan.rule.mode == "shadow":
             ranked = self._shadow(plan, reply, deadline)
         else:
@@ -261,7 +285,7 @@ class Pipeline:
         if search.text is None or search.window is None:
             reason = search.reason or Reason.INTERNAL_ERROR
             return Ranked.store_order(len(candidates), Outcome.PASSED, reason)
-        ranker = self._rankers[plan.rule.rerank]
+        ranker = self._rankers[plan.rule.scoring]
         attributes = {
             names.SPAN_KIND: "RERANKER",
             names.RERANKER_MODEL: ranker.scorer_name,
@@ -271,7 +295,16 @@ class Pipeline:
             names.BUDGET_MS: plan.budget * 1000,
         }
         with self._telemetry.span(names.RANK, attributes=attributes) as span:
-            ranked = await ranker.rank(search.text.text, candidates, window=search.depth, deadline=deadline)
+            ranked = await ranker.rank(
+                search.text.text,
+                candidates,
+                window=search.depth,
+                deadline=deadline,
+                at_least=plan.rule.candidates.at_least,
+                tenant=self._store,
+            )
+            if search.depth < search.wanted and len(candidates) >= search.depth:
+                ranked = ranked.out_of(search.wanted)
             if span.is_recording():
                 span.set_attributes(names.verdict_attributes(ranked.verdict))
                 if ranked.scorer is not None:
@@ -286,6 +319,16 @@ class Pipeline:
                     names.document_attributes(names.RERANKER_OUTPUT, candidates, ranked.order)
                 )
             return ranked
+
+    def _learners_of(self, collection: str) -> Sequence[Learner]:
+        """Return the models that rerank the searches of a collection, and want to know its texts early."""
+        rule = self._policy.rule(self._store, collection)
+        if rule is None or rule.mode == "off":
+            return ()
+        return [self._learners[name] for name in rule.rerank if name in self._learners]
+
+    def _reach(self, rule: Rule, seconds: float) -> float:
+        return self._rankers[rule.scoring].usual_reach(seconds)
 
     def _shadow(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
         """Answer the store's order now and rank behind it, for the spans alone."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from proxy.deadlines import inherited
 from proxy.model import Reason
 from proxy.recovery import QueryText, recover
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from multidict import CIMultiDictProxy
 
     from proxy.codecs.base import Window
     from proxy.model import Search
     from proxy.policy import Rule
+
+# Seconds before the end of a caller's patience at which the answer leaves.
+RETURN_MARGIN = 0.005
+# Rows are fetched for more than is expected to be ranked: a prediction that is too low must not cost depth.
+GENEROSITY = 1.5
 
 MODE_HEADER = "x-midrank-mode"
 BUDGET_HEADER = "x-midrank-budget-ms"
@@ -25,22 +32,25 @@ BUDGET_HEADER = "x-midrank-budget-ms"
 class SearchPlan:
     """One search's part: the first `depth` of `window` fetched rows are ranked, then `page` is cut.
 
+    `wanted` is the depth that the policy asks for; less is fetched where more could not be ranked in time.
     A window of None leaves the search as it was sent, for the reason beside it; `page` is then all of it.
     """
 
     page: slice
     window: Window = None
     depth: int = 0
+    wanted: int = 0
     text: QueryText | None = None
     reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A call's searches, and the seconds that midrank may add to it."""
+    """A call's searches, the seconds that midrank may add, and the seconds that the caller waits in all."""
 
     rule: Rule
     budget: float
+    patience: float
     searches: tuple[SearchPlan, ...]
 
     @property
@@ -57,30 +67,51 @@ class Plan:
         )
 
 
+class Prospect(NamedTuple):
+    """What is known before the store is asked.
+
+    `row_limit` is the most rows that the store is known to give, None without a known limit; `timeout` the
+    seconds that the request itself gives the store; `store_seconds` what the store usually takes.
+    `reach(rule, seconds)` predicts how many candidates the rule's scorers get through.
+    """
+
+    row_limit: int | None = None
+    timeout: float | None = None
+    store_seconds: float = 0.0
+    reach: Callable[[Rule, float], float] = lambda _rule, _seconds: math.inf
+
+
+_NOTHING_KNOWN = Prospect()
+
+
 def make_plan(
     searches: Sequence[Search],
     headers: CIMultiDictProxy[str],
     rule: Rule | None,
-    row_limit: int | None,
+    prospect: Prospect = _NOTHING_KNOWN,
 ) -> Plan | Reason:
-    """Return the plan for a call, or why all of it passes untouched.
-
-    `row_limit` is the most rows the store is known to give; None is no limit known.
-    """
+    """Return the plan for a call, or why all of it passes untouched."""
     # A caller can tighten a policy, never widen it: `off` is the only mode that may be asked for.
     if rule is None or rule.mode == "off" or switched_off(headers):
         return Reason.MODE_OFF
-    if row_limit == 0:
+    if prospect.row_limit == 0:
         return Reason.REFUSED
+    budget = _budget(headers, rule)
+    patience = inherited(headers, prospect.timeout)
+    patience = math.inf if patience is None else max(0.0, patience - RETURN_MARGIN)
+    time_left = min(budget, patience - prospect.store_seconds)
+    if time_left <= 0:
+        return Reason.NO_BUDGET
     texts, reason = recover(searches, headers)
+    reach = prospect.reach(rule, time_left) / max(1, sum(text is not None for text in texts))
     plans = tuple(
-        _search_plan(search, text, rule, row_limit, reason)
+        _search_plan(search, text, rule, row_limit=prospect.row_limit, reason=reason, reach=reach)
         for search, text in zip(searches, texts, strict=True)
     )
     left_alone = next((plan.reason for plan in plans if plan.reason is not None), None)
     if left_alone is not None and all(plan.window is None for plan in plans):
         return left_alone
-    return Plan(rule, _budget(headers, rule), plans)
+    return Plan(rule, budget, patience, plans)
 
 
 def switched_off(headers: CIMultiDictProxy[str]) -> bool:
@@ -89,7 +120,13 @@ def switched_off(headers: CIMultiDictProxy[str]) -> bool:
 
 
 def _search_plan(
-    search: Search, text: QueryText | None, rule: Rule, row_limit: int | None, reason: Reason
+    search: Search,
+    text: QueryText | None,
+    rule: Rule,
+    *,
+    row_limit: int | None,
+    reason: Reason,
+    reach: float,
 ) -> SearchPlan:
     everything = slice(None)
     if search.limit == 0:
@@ -105,7 +142,11 @@ def _search_plan(
     # A page that ends after the most rows the store gives can't be cut from a widened answer.
     if search.offset >= depth or (row_limit is not None and end > row_limit):
         return SearchPlan(everything, reason=Reason.BEYOND_WINDOW)
-    return SearchPlan(slice(search.offset, end), max(depth, end), depth, text)
+    wanted = depth
+    # Later pages are cut from the same ranking as the first one, as far as that is possible.
+    if search.offset == 0 and reach < math.inf:
+        depth = min(depth, max(rule.candidates.at_least, search.limit, math.ceil(reach * GENEROSITY)))
+    return SearchPlan(slice(search.offset, end), max(depth, end), depth, wanted, text)
 
 
 def _budget(headers: CIMultiDictProxy[str], rule: Rule) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -119,25 +119,53 @@ class QdrantStore(_Store):
 Store = Annotated[ChromaStore | QdrantStore, Field(discriminator="kind")]
 
 
-class LateInteractionModel(_Strict):
+class _Local(_Strict):
+    precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
+    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
+    isolation: Literal["thread", "process"] = Field(
+        "thread", description="Where the model runs; in a process of its own a crash of it costs no request."
+    )
+    long_texts: Literal["truncate", "chunk_max"] = Field(
+        "truncate",
+        description="Of a document above max_tokens read the start, or all in windows: the best one counts.",
+    )
+    max_document_tokens: int = Field(
+        1024, ge=16, le=65536, description="Tokens read of one document with chunk_max."
+    )
+    max_tokens: int
+
+    @property
+    def windows(self) -> int:
+        """The most windows that are read of a document."""
+        return 1 if self.long_texts == "truncate" else -(-self.max_document_tokens // self.max_tokens)
+
+
+class LateInteractionModel(_Local):
     """MaxSim over token embeddings of all-MiniLM-L6-v2; needs no download."""
 
     kind: Literal["late_interaction"] = Field(description="What reranks.")
-    precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     max_tokens: int = Field(256, ge=16, le=512, description="Tokens read of each document.")
     memory_mb: int = Field(256, ge=8, le=65536, description="Memory for token matrices of known documents.")
+    pooling: int = Field(2, ge=1, le=8, description="Neighbouring tokens merged into one vector; 1: none.")
     file: str | None = Field(None, description="Where to keep token matrices across restarts.")
-    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
 
 
-class CrossEncoderOnnxModel(_Strict):
+class CrossEncoderOnnxModel(_Local):
     """A Hugging Face sequence-classification reranker on ONNX Runtime."""
 
     kind: Literal["cross_encoder_onnx"] = Field(description="What reranks.")
     model: str = Field(min_length=1, description="Local directory or hub id.")
-    precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     max_tokens: int = Field(256, ge=16, le=8192, description="Tokens read of query and document together.")
-    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
+    min_tokens: int | None = Field(
+        None,
+        ge=16,
+        le=8192,
+        description="Where time is too short for at_least candidates, read this many tokens of each instead; "
+        "none: never read less than max_tokens.",
+    )
+    max_search_tokens: int = Field(
+        65536, ge=512, le=1048576, description="Tokens read for one search, queries included."
+    )
 
 
 Model = Annotated[LateInteractionModel | CrossEncoderOnnxModel, Field(discriminator="kind")]
@@ -156,6 +184,9 @@ class Candidates(_Strict):
     min: int = Field(20, ge=1, le=1000, description="Fewest rows to rerank.")
     max: int = Field(50, ge=1, le=1000, description="Most rows to rerank.")
     factor: float = Field(5, ge=1, le=100, description="Rows reranked for every row that the app asked for.")
+    at_least: int = Field(
+        5, ge=1, le=1000, description="Rows below which a model is not begun: the next one is tried."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Candidates:
@@ -183,11 +214,37 @@ class Rule(_Strict):
     rerank: tuple[str, ...] = Field(
         ("default",),
         min_length=1,
-        description="Models to rerank with, best first; the next one takes over on failure.",
+        description="Models to rerank with, best first.",
     )
+    strategy: Literal["fit", "race", "cascade"] = Field(
+        "fit",
+        description="fit: the best model that reaches at_least rows in time, the next where it fails; race: "
+        "the last one beside the others, in case they are late; cascade: the last one orders all rows, "
+        "the others the top of that.",
+    )
+    cascade_top: int = Field(10, ge=2, le=1000, description="Rows that a cascade's better models read.")
     scores: Literal["keep", "replace"] = Field(
         "keep", description="keep the store's scores on the hits, or replace them by the reranker's."
     )
+
+    @model_validator(mode="after")
+    def _enough_models(self) -> Rule:
+        if self.strategy != "fit" and len(self.rerank) < 2:
+            raise ValueError(f"a {self.strategy} takes two models or more in rerank, not {len(self.rerank)}")
+        return self
+
+    @property
+    def scoring(self) -> Scoring:
+        """What decides how its searches are scored; rules with equal ones share a ranker."""
+        return Scoring(self.rerank, self.strategy, self.cascade_top)
+
+
+class Scoring(NamedTuple):
+    """The models of a rule, and how they work together."""
+
+    models: tuple[str, ...]
+    strategy: Literal["fit", "race", "cascade"] = "fit"
+    cascade_top: int = 10
 
 
 class Policy(_Strict):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry import context, trace
+from opentelemetry.metrics import Observation
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -21,7 +22,7 @@ from proxy.errors import BadConfig, Mistake
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import CallbackOptions, Meter
     from opentelemetry.trace import Tracer
     from opentelemetry.util.types import Attributes
 
@@ -62,6 +63,31 @@ ADDED_METRIC = "midrank.exchange.added"
 # Seconds; made for budgets of 50 to 500 ms.
 ADDED_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
 
+# What models tell about themselves, by the names under which scorers have it: instrument, unit, description.
+MODEL_FIGURES = {
+    "load": ("midrank.model.load", "1", "Model time that is asked for, in units of what there is."),
+    "waiting": ("midrank.model.waiting", "{text}", "Texts that wait to be computed."),
+    "refused": ("midrank.model.refused", "{search}", "Searches refused since the start: too much to do."),
+    "hung": ("midrank.model.hung", "{call}", "Calls given up since the start: they did not come back."),
+    "fixed_seconds": ("midrank.model.cost.fixed", "s", "Learnt cost of a call, whatever its length."),
+    "token_seconds_p50": (
+        "midrank.model.cost.token.p50",
+        "s",
+        "Learnt cost of a token, in half of all calls.",
+    ),
+    "token_seconds_p90": (
+        "midrank.model.cost.token.p90",
+        "s",
+        "Learnt cost of a token, in nine of ten calls.",
+    ),
+    "known_texts": ("midrank.model.known", "{text}", "Documents whose token matrices are held."),
+    "known_bytes": ("midrank.model.known.size", "By", "Memory of these token matrices."),
+    "warm_up_waiting": ("midrank.warm_up.waiting", "{text}", "Texts that wait for idle time."),
+    "warm_up_encoded": ("midrank.warm_up.encoded", "{text}", "Texts encoded in idle time since the start."),
+    "warm_up_skipped": ("midrank.warm_up.skipped", "{text}", "Texts known, or without room, at their turn."),
+    "warm_up_dropped": ("midrank.warm_up.dropped", "{text}", "Texts dropped: too many waited."),
+}
+
 # A collector that is gone keeps an orderly shutdown waiting for up to 48 s (measured).
 SHUTDOWN_TIMEOUT = 2.0
 
@@ -74,6 +100,7 @@ class Telemetry:
 
     def __init__(self, tracer: Tracer | None = None, meter: Meter | None = None) -> None:
         self._tracer = tracer
+        self._meter = meter
         self._outcomes = meter and meter.create_counter(OUTCOMES_METRIC, description="Searches by outcome.")
         self._added = meter and meter.create_histogram(
             ADDED_METRIC,
@@ -110,6 +137,19 @@ class Telemetry:
         carried = CIMultiDict(headers)
         carried["traceparent"] = carrier["traceparent"]
         return CIMultiDictProxy(carried)
+
+    def watch(self, figures: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        """Export what models tell about themselves, by model; `figures` runs in the exporter's thread."""
+        if self._meter is None:
+            return
+        for figure, (name, unit, description) in MODEL_FIGURES.items():
+
+            def observe(_: CallbackOptions, figure: str = figure) -> Iterator[Observation]:
+                for model, told in figures().items():
+                    if figure in told:
+                        yield Observation(told[figure], {RERANKER_MODEL: model})
+
+            self._meter.create_observable_gauge(name, [observe], unit=unit, description=description)
 
     def count(self, store: str, verdict: Verdict, added: float | None) -> None:
         """Count an exchange and the seconds that midrank added to it, where it was not just passed on."""

@@ -7,10 +7,13 @@ import socket
 
 import aiohttp
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from proxy.app import App, locate_models
 from proxy.errors import BadConfig, Mistake
 from proxy.policy import Policy
+from proxy.telemetry import Telemetry
 from tests.fakes.odd_scorers import NeverReady, Reversing
 
 
@@ -58,6 +61,21 @@ async def test_it_is_alive_before_and_ready_after_its_models_are(started):
     await app.loaded()
 
     assert await ask(app, "/ready") == (200, {"status": "ready", "models": {"default": "ready"}})
+
+
+async def test_what_models_tell_is_exported_from_any_thread():
+    reader = InMemoryMetricReader()
+    telemetry = Telemetry(None, MeterProvider(metric_readers=[reader]).get_meter("test"))
+    scorer = Reversing()
+    scorer.figures = lambda: {"load": asyncio.get_running_loop().is_running() * 0.5}  # asked on the loop
+    app = App(policy(), scorers={"default": scorer}, telemetry=telemetry)
+    await app.start()
+
+    exported = (await asyncio.to_thread(reader.get_metrics_data)).to_json()
+
+    await app.close()
+    assert '"name": "midrank.model.load"' in exported
+    assert '"value": 0.5' in exported
 
 
 async def test_the_admin_port_serves_nothing_else(started):

@@ -10,12 +10,13 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable, Undecodable
-from proxy.model import Forward, Reason, WireResponse
+from proxy.model import Forward, Reason, WireRequest, WireResponse
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
-from proxy.policy import Policy
+from proxy.policy import Policy, Rule
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.tiers import Tiers
+from proxy.scoring.warm_up import Learner
 from proxy.telemetry import Telemetry
 from tests.fakes.odd_scorers import FAULTY, Halfway, Hanging, NeverReady, Reversing, TermOverlap
 from tests.fakes.toy_codec import NO_HEADERS, ToyCodec, ToyStore, toy_request
@@ -42,8 +43,9 @@ class Exchanges:
             codec=codec,
             names=CollectionNames(None, store.fetch),
             fetch=store.fetch,
-            rankers={("default",): self.ranker},
+            rankers={Rule().scoring: self.ranker},
             telemetry=Telemetry(),
+            learners={"default": scorer} if isinstance(scorer, Learner) else {},
         )
 
     async def __aenter__(self):
@@ -277,3 +279,44 @@ async def test_two_hundred_searches_at_once_do_not_mix():
         answers = await asyncio.gather(*(here.run((1, 0, str(number))) for number in range(200)))
 
     assert [rows(answer) for answer in answers] == [[[number]] for number in range(200)]
+
+
+# --- writes ----------------------------------------------------------------------------------
+
+
+class Pupil(Reversing):
+    """Learns the texts of writes, and does not use them."""
+
+    eager = True
+
+    def __init__(self):
+        super().__init__()
+        self.learnt = asyncio.Queue()
+
+    def learn(self, texts):
+        self.learnt.put_nowait(texts)
+
+
+async def test_documents_on_their_way_into_the_store_are_learnt_by_the_models_that_will_rerank_them():
+    async with exchanges(scorer=Pupil()) as here:
+        assert here.pipeline.wants_write("PUT", "/toys/rows")
+        here.pipeline.written(WireRequest("PUT", "/toys/rows", NO_HEADERS, b'["a","b"]'))
+        assert await here.scorer.learnt.get() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "rule"),
+    [
+        ("POST", "/toys/search", {}),
+        ("PUT", "/toys/rows", {"mode": "off"}),
+        ("PUT", "/toys/rows", {"match": {"collection": "others"}}),
+    ],
+)
+async def test_documents_that_no_search_will_rerank_are_not_wanted(method, target, rule):
+    async with exchanges(scorer=Pupil(), **rule) as here:
+        assert not here.pipeline.wants_write(method, target)
+
+
+async def test_models_that_learn_nothing_want_nothing():
+    async with exchanges() as here:
+        assert not here.pipeline.wants_write("PUT", "/toys/rows")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.model import Reason, Search
-from proxy.plan import make_plan
+from proxy.plan import RETURN_MARGIN, Prospect, make_plan
 from proxy.policy import Rule
 
 ON = Rule()
 QUERY = ("x-midrank-query", "q")
 
 
-def plan(*searches, rule=ON, headers=(QUERY,), row_limit=None):
-    return make_plan(searches, CIMultiDictProxy(CIMultiDict(headers)), rule, row_limit)
+def plan(*searches, rule=ON, headers=(QUERY,), **known):
+    return make_plan(searches, CIMultiDictProxy(CIMultiDict(headers)), rule, Prospect(**known))
 
 
 def test_ten_rows_are_cut_from_fifty():
@@ -74,10 +76,73 @@ def test_a_caller_cannot_switch_reranking_on():
 
 @pytest.mark.parametrize(
     ("wish", "budget"),
-    [("50", 0.05), ("0", 0.0), ("151", 0.15), ("1e9", 0.15), ("-1", 0.15), ("nan", 0.15), ("soon", 0.15)],
+    [("50", 0.05), ("151", 0.15), ("1e9", 0.15), ("-1", 0.15), ("nan", 0.15), ("soon", 0.15)],
 )
 def test_a_caller_can_only_shorten_the_budget(wish, budget):
     assert plan(Search(10), headers=(QUERY, ("x-midrank-budget-ms", wish))).budget == budget
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [("x-midrank-budget-ms", "0"), ("x-request-timeout-ms", "0"), ("grpc-timeout", "5m")],
+)
+def test_without_time_a_search_passes_untouched(headers):
+    assert plan(Search(10), headers=(QUERY, headers)) is Reason.NO_BUDGET
+
+
+def test_a_caller_s_deadline_is_kept_beside_the_budget():
+    """It counts from the request's arrival and holds the store's time; the budget does not."""
+    found = plan(Search(10), headers=(QUERY, ("x-request-timeout-ms", "100")))
+
+    assert found.budget == 0.15
+    assert found.patience == pytest.approx(0.1 - RETURN_MARGIN)
+
+
+def test_without_a_caller_s_deadline_there_is_no_end_to_its_patience():
+    assert plan(Search(10)).patience == math.inf
+
+
+def test_the_store_s_own_timeout_is_the_caller_s_too():
+    assert plan(Search(10), timeout=2.0).patience == pytest.approx(2.0 - RETURN_MARGIN)
+
+
+def test_a_search_whose_time_the_store_will_use_up_passes_untouched():
+    headers = (QUERY, ("x-request-timeout-ms", "100"))
+
+    assert plan(Search(10), headers=headers, store_seconds=0.2) is Reason.NO_BUDGET
+
+
+def test_no_more_rows_are_fetched_than_could_be_ranked():
+    (search,) = plan(Search(limit=10), reach=lambda _rule, _seconds: 12.0).searches
+
+    assert (search.window, search.depth, search.wanted) == (18, 18, 50)
+
+
+@pytest.mark.parametrize("reach", [0.0, 1.0, 3.0])
+def test_the_page_and_the_least_depth_are_always_fetched(reach):
+    (small, large) = plan(Search(limit=3), Search(limit=10), reach=lambda _rule, _seconds: reach).searches
+
+    assert (small.depth, large.depth) == (5, 10)
+
+
+def test_later_pages_are_cut_from_the_whole_window():
+    (search,) = plan(Search(limit=10, offset=10), reach=lambda _rule, _seconds: 1.0).searches
+
+    assert search.depth == 50
+
+
+def test_the_reach_is_predicted_for_the_time_that_is_left_and_shared_by_the_searches_of_a_call():
+    asked = []
+
+    def reach(rule, seconds):
+        asked.append((rule, seconds))
+        return 40.0
+
+    headers = (QUERY, ("x-request-timeout-ms", "105"))
+    found = plan(Search(10), Search(10), headers=headers, reach=reach, store_seconds=0.02)
+
+    assert asked == [(ON, pytest.approx(0.08))]
+    assert [search.depth for search in found.searches] == [30, 30]
 
 
 def test_a_store_s_own_row_limit_bounds_the_window():

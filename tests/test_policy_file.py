@@ -74,7 +74,8 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ),
         (
             "policy.yaml:10: models.default.max_token: unknown key - did you mean `max_tokens`? "
-            "allowed: file, kind, max_tokens, memory_mb, precision, threads"
+            "allowed: file, isolation, kind, long_texts, max_document_tokens, max_tokens, memory_mb, "
+            "pooling, precision, threads"
         ),
         (
             "policy.yaml:12: rules[0].match.colection: unknown key - did you mean `collection`? "
@@ -113,6 +114,8 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ),
         (GOOD + "admin: 127.0.0.1:70000", "admin: '127.0.0.1:70000' - should be HOST:PORT"),
         (GOOD + "rules: [{mode: maybe}]", "rules[0].mode: 'maybe' - should be 'on', 'shadow' or 'off'"),
+        (GOOD + "rules: [{strategy: race}]", "a race takes two models or more in rerank, not 1"),
+        (GOOD + "rules: [{strategy: fastest}]", "rules[0].strategy: 'fastest' - should be 'fit'"),
         (GOOD + "models: {m: {kind: gpt}}", "models.m.kind: 'gpt' - should be one of"),
         (GOOD + "!!python/object/apply:os.system [id]: 1", "(yaml): could not determine a constructor"),
     ],

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from proxy.errors import UPSTREAM_UNREACHABLE, BadConfig, Unanswerable
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
-from proxy.policy import Policy
+from proxy.policy import Policy, Rule
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.traced import Traced
 from proxy.telemetry import Telemetry, telemetry_from_environment
@@ -54,6 +54,9 @@ class Recorded:
             for point in metric.data.data_points
         ]
 
+    def gauge(self, name):
+        return {point.attributes["reranker.model_name"]: point.value for point in self.points(name)}
+
 
 @pytest.fixture
 def recorded():
@@ -76,7 +79,7 @@ async def search(recorded, scorer, *, query="secret words", headers=CALLER, stor
         codec=ToyCodec(),
         names=CollectionNames(None, store.fetch),
         fetch=store.fetch,
-        rankers={("default",): ranker},
+        rankers={Rule().scoring: ranker},
         telemetry=recorded.telemetry,
     )
     await pipeline.run(toy_request((10, 0, query), headers=headers))
@@ -182,6 +185,13 @@ async def test_outcomes_are_counted_by_the_same_words(recorded):
     }
     assert counted == {("reranked", None): 1, ("fallback", "scorer_error"): 1}
     assert sum(point.count for point in recorded.points("midrank.exchange.added")) == 2
+
+
+async def test_what_models_tell_is_exported_by_model(recorded):
+    recorded.telemetry.watch(lambda: {"good": {"load": 0.5, "waiting": 3}, "fast": {"load": 0.1}})
+
+    assert recorded.gauge("midrank.model.load") == {"good": 0.5, "fast": 0.1}
+    assert recorded.gauge("midrank.model.waiting") == {"good": 3}
 
 
 def test_without_telemetry_headers_stay_the_very_same():

@@ -54,5 +54,17 @@ def _describe_rule(rule: Rule) -> str:
     window = rule.candidates
     return (
         f"{where}: {rule.mode}, rerank {window.min}-{window.max} candidates ({window.factor:g} x limit) with "
-        f"{', then '.join(rule.rerank)} within {rule.budget_ms:g} ms, {rule.scores} scores"
+        f"{_describe_models(rule)} within {rule.budget_ms:g} ms, at least {window.at_least}, "
+        f"{rule.scores} scores"
     )
+
+
+def _describe_models(rule: Rule) -> str:
+    *better, last = rule.rerank
+    match rule.strategy:
+        case "race":
+            return f"{', then '.join(better)}, and {last} beside in case of lateness"
+        case "cascade":
+            return f"{last}, then the top {rule.cascade_top} with {', or '.join(better)}"
+        case _:
+            return ", then ".join(rule.rerank)

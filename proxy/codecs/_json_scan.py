@@ -40,16 +40,16 @@ _EMPTY = re.compile(rb"[\[{]\s*[\]}]")
 
 
 def value_end(body: bytes, at: int) -> int:
-    """Return where the value that starts at `at` ends.
+    """Return where the value that starts at `at` ends; in what is no valid document, some place behind it.
 
     Raises:
-        Undecodable: it is nested too deeply.
+        Undecodable: it is nested too deeply, or there is no value.
     """
-    if body[at] == ord("[") and (end := _vector_end(body, at)):
+    if body[at : at + 1] == b"[" and (end := _vector_end(body, at)):
         return end
     match = _VALUE.match(body, at)
     if match is None:
-        raise Undecodable("nested too deeply")
+        raise Undecodable("nested too deeply, or no value")
     return match.end()
 
 
@@ -79,14 +79,14 @@ def pieces(body: bytes, at: int = 0) -> tuple[list[bytes], int]:
 
 
 def _vector_end(body: bytes, at: int) -> int | None:
-    """Return where an array of numbers, at any depth, ends; None if it holds a string or a key.
+    """Return where an array of numbers, at any depth, ends; None if it holds a string or a key, or is cut.
 
     Without a quote every bracket counts, and brackets are found and counted at memory speed.
     """
     depth = 0
     while True:
         close = body.find(b"]", at)
-        if body.find(b'"', at, close) >= 0:
+        if close < 0 or body.find(b'"', at, close) >= 0:
             return None
         depth += body.count(b"[", at, close) - 1
         at = close + 1

@@ -8,12 +8,14 @@ whatever bytes it is given::
     call.decode_response(answer)  -> Reply         the candidates of every search
     reply.encode_response(ranks)  -> WireResponse  the same answer: chosen rows, nothing borrowed left
 
+Beside that, `codec.decode_write(request)` reads the texts out of documents on their way into the store.
+
 All reading happens in the decoders, so that what was decoded encodes without an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.codecs.text import TextFields
@@ -52,6 +54,11 @@ class Call(Protocol):
     @property
     def searches(self) -> tuple[Search, ...]:
         """The searches inside, at least one."""
+        ...
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds that the request itself gives the store, never negative; None where it says nothing."""
         ...
 
     def encode_request(self, windows: Sequence[Window]) -> WireRequest:
@@ -104,5 +111,22 @@ class Codec(Protocol):
 
         Raises:
             Undecodable: it holds anything that is not certainly understood.
+        """
+        ...
+
+    def writes(self, method: str, target: str) -> str | None:
+        """Return the collection, id or name, that documents are written into; None if none are.
+
+        By method and raw path alone. Cheap: runs on every request.
+        """
+        ...
+
+    def decode_write(self, request: WireRequest) -> Iterator[str]:
+        """Yield the texts of the documents in such a request, just as searches will find them.
+
+        They are read while they are asked for, so that a large request can be read bit by bit.
+
+        Raises:
+            Undecodable: the rest is not certainly understood.
         """
         ...

@@ -17,12 +17,13 @@ import orjson
 from proxy.codecs import _json
 from proxy.codecs._chroma_columns import read_answer
 from proxy.codecs._chroma_names import COLLECTIONS, ChromaNameBook
+from proxy.codecs._chroma_writes import written_collection, written_records
 from proxy.codecs.text import TextFields
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.codecs._chroma_columns import Column
     from proxy.codecs._json import Edit
@@ -84,9 +85,31 @@ class ChromaCodec:
             include=_include(tree.get("include")),
         )
 
+    def writes(self, method: str, target: str) -> str | None:
+        """Return the id of the collection that records are added to or changed in."""
+        return written_collection(method, target)
+
+    def decode_write(self, request: WireRequest) -> Iterator[str]:
+        """Yield the texts that searches will find in the records.
+
+        An update of one of several text columns gives a text that no search finds: the other is in the store.
+
+        Raises:
+            Undecodable: it is not certainly understood.
+        """
+        collection = written_collection(request.method, request.target)
+        if collection is None:
+            raise Undecodable("not a write")
+        fields = self._fields_of(collection)
+        for document, metadata in written_records(request.body):
+            if text := _text(fields, document, metadata):
+                yield text
+
 
 class ChromaCall:
     """One query request, with all its queries."""
+
+    timeout = None  # the protocol has no such parameter
 
     def __init__(
         self,
@@ -174,21 +197,13 @@ class ChromaCall:
             )
             found.append(
                 tuple(
-                    Candidate(identity, self._text(document, metadata), distance)
+                    Candidate(identity, _text(self._fields, document, metadata), distance)
                     for identity, document, metadata, distance in zip(
                         ids, documents, metadatas, distances, strict=False
                     )
                 )
             )
         return tuple(found)
-
-    def _text(self, document: str | None, metadata: Mapping[str, Json] | None) -> str | None:
-        if self._fields.paths:
-            flat: dict[str, Json] = {f"metadata.{key}": value for key, value in (metadata or {}).items()}
-            return self._fields.read({"document": document, **flat})
-        if document and not document.isspace():
-            return document
-        return _IN_METADATA.read(metadata) if metadata else None
 
 
 class ChromaReply:
@@ -219,6 +234,16 @@ class ChromaReply:
             ]
             edits += column.holding(rows)
         return self._response._replace(body=_json.splice(self._response.body, edits))
+
+
+def _text(fields: TextFields, document: Json, metadata: Json) -> str | None:
+    """Return the text of a record; None where there is none, in a search's answer as in a write."""
+    columns = metadata if isinstance(metadata, dict) else {}
+    if fields.paths:
+        return fields.read({"document": document, **{f"metadata.{key}": columns[key] for key in columns}})
+    if isinstance(document, str) and document and not document.isspace():
+        return document
+    return _IN_METADATA.read(columns)
 
 
 def _include(value: Json) -> tuple[str, ...] | None:

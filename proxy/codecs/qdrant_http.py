@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
@@ -20,11 +20,12 @@ from proxy.codecs import _json
 from proxy.codecs._json import Edit, Span
 from proxy.codecs._qdrant_payload import Borrowing, borrow
 from proxy.codecs._qdrant_query import Kind, Query, Stage, count, read_stage
+from proxy.codecs._qdrant_writes import written_collection, written_payloads
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from proxy.codecs._json import Rows
     from proxy.codecs._qdrant_payload import Restore
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from proxy.model import Ranking, WireRequest, WireResponse
 
 _PATH = re.compile(r"[^?]*/collections/([^/?]+)/points/(query|query/batch|search)/?(?:\?.*)?", re.DOTALL)
+# `timeout` of the query string: src/actix/api/read_params.rs. More digits would be a lifetime.
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,9}")
 # Strict mode's refusal: lib/collection/src/operations/verification of qdrant v1.19.
 _TOO_MANY = re.compile(r'Limit exceeded \d+ > (\d{1,9}) for "limit"')
 
@@ -101,6 +104,24 @@ class QdrantHttpCodec:
             options=self._options,
         )
 
+    def writes(self, method: str, target: str) -> str | None:
+        """Return the name of the collection that points are upserted into."""
+        return written_collection(method, target)
+
+    def decode_write(self, request: WireRequest) -> Iterator[str]:
+        """Yield the texts that searches will find in the points.
+
+        Raises:
+            Undecodable: it is not certainly understood.
+        """
+        collection = written_collection(request.method, request.target)
+        if collection is None:
+            raise Undecodable("not a write")
+        fields = self._fields_of(collection)
+        for payload in written_payloads(request.body):
+            if isinstance(payload, dict) and (text := fields.read(payload)):
+                yield text
+
     def _read(
         self, body: bytes, span: Span, tree: Json, fields: TextFields, *, supported: bool = True
     ) -> _Asked:
@@ -161,6 +182,7 @@ class QdrantCall:
     ) -> None:
         self.collection = collection
         self.searches = tuple(one.search for one in asked)
+        self.timeout = _timeout(request.target)
         self._request = request
         self._endpoint = endpoint
         self._asked = asked
@@ -258,6 +280,13 @@ class QdrantReply:
         """Return the answer with the hits of `rankings`, their payloads as the app asked for them."""
         edits = [one.ranked(ranking) for one, ranking in zip(self._points, rankings, strict=True)]
         return self._response._replace(body=_json.splice(self._response.body, edits))
+
+
+def _timeout(target: str) -> float | None:
+    """Return the tightest of the timeouts in a query string; a sane client sends one."""
+    parameters = parse_qsl(target.partition("?")[2])
+    given = [value for key, value in parameters if key == "timeout" and _WHOLE_SECONDS.fullmatch(value)]
+    return min(map(float, given), default=None)
 
 
 def _read_legacy(body: bytes, span: Span, tree: Json, fields: TextFields) -> _Asked:

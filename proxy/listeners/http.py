@@ -16,7 +16,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.errors import BadConfig, Mistake, Unanswerable
 from proxy.listeners.http_connection import Connection, HttpLimits
-from proxy.listeners.http_relay import Copy, relay
+from proxy.listeners.http_copy import Copy
+from proxy.listeners.http_relay import relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
 from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
@@ -64,6 +65,14 @@ class Exchange(Protocol):
         """Look at the body of such an answer: status 200, no content coding, of bounded size."""
         ...
 
+    def wants_write(self, method: str, target: str) -> bool:
+        """Say whether `written` wants to see a request that passes through. Cheap."""
+        ...
+
+    def written(self, request: WireRequest) -> None:
+        """Take note of such a request that the store has taken: no content coding, of bounded size. Cheap."""
+        ...
+
 
 class HttpListener:
     """Accepts one store's clients."""
@@ -87,6 +96,7 @@ class HttpListener:
         self._limits = limits or HttpLimits()
         self._clients: set[Connection] = set()
         self._serving = 0
+        self._copied_writes = 0
         self._idle = asyncio.Event()
         self._draining = False
         self._tasks = Tasks()
@@ -191,15 +201,38 @@ class HttpListener:
         self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
     ) -> web.StreamResponse:
         """Send a request on and its answer back."""
-        copy = Copy(self._limits.learnt_body) if self._exchange.teaches(request.method, target) else None
+        learnt = Copy(self._limits.learnt_body) if self._exchange.teaches(request.method, target) else None
+        written = Copy(self._limits.written_body) if self._copies_write(request, target) else None
+        self._copied_writes += written is not None
+        try:
+            body = await self._passing_body(request, client, written)
+            return await self._forward(request, client, target, headers, body, learnt=learnt, written=written)
+        finally:
+            self._copied_writes -= written is not None
+
+    def _copies_write(self, request: web.BaseRequest, target: str) -> bool:
+        """Say whether the exchange is to see the body of a passing request, once the store has taken it."""
+        return (
+            self._exchange.wants_write(request.method, target)
+            and hdrs.CONTENT_ENCODING not in request.headers
+            and (request.content_length or 0) <= self._limits.written_body
+            and self._copied_writes < self._limits.written_at_once
+        )
+
+    async def _passing_body(
+        self, request: web.BaseRequest, client: Connection, copy: Copy | None
+    ) -> bytes | AsyncIterator[bytes] | None:
+        """Return a body to forward: whole if it is small, else as it arrives; `copy` gets it too."""
         length = request.content_length
-        body: bytes | AsyncIterator[bytes] | None = None
-        if request.body_exists:
-            if length is not None and length <= _SMALL_BODY:
-                body, _ = await client.read_body(request, length)
-            else:
-                body = client.upload(request)
-        return await self._forward(request, client, target, headers, body, copy=copy)
+        if not request.body_exists:
+            return None
+        if length is None or length > _SMALL_BODY:
+            return client.upload(request, copy=copy)
+        body, _ = await client.read_body(request, length)
+        if copy is not None:
+            copy.add(body)
+            copy.end()
+        return body
 
     async def _exchanged(
         self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
@@ -234,24 +267,33 @@ class HttpListener:
         *,
         again: bool = False,
         extra: tuple[tuple[str, str], ...] = (),
-        copy: Copy | None = None,
+        learnt: Copy | None = None,
+        written: Copy | None = None,
     ) -> web.StreamResponse:
-        """Send a request on, and its answer back with `extra` headers; `copy` gets the answer's body too."""
+        """Send a request on, and its answer back with `extra` headers.
+
+        What succeeds is shown to the exchange: the answer if `learnt` is there to copy it to, the request if
+        `written` is there and holds a copy of its body.
+        """
         sent = request_headers(headers)
         if not isinstance(body, bytes) and (length := request.headers.get(hdrs.CONTENT_LENGTH)) is not None:
             sent["Content-Length"] = length
         response = await self._upstream.send(request.method, target, sent, body, again=again)
         try:
             if response.status != 200 or hdrs.CONTENT_ENCODING in response.headers:
-                copy = None
-            written = await relay(
-                response, request, client, keep_alive=self._keeps_alive(request), extra=extra, copy=copy
+                learnt = None
+            answered = await relay(
+                response, request, client, keep_alive=self._keeps_alive(request), extra=extra, copy=learnt
             )
         finally:
             response.release()
-        if copy is not None and (copied := copy.body) is not None:
+        if learnt is not None and (copied := learnt.body) is not None:
             self._exchange.learn(copied)
-        return written
+        if written is not None and 200 <= response.status < 300 and (copied := written.body) is not None:
+            self._exchange.written(
+                WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), copied)
+            )
+        return answered
 
     def _keeps_alive(self, request: web.BaseRequest) -> bool:
         return bool(request.keep_alive) and not self._draining

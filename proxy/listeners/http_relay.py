@@ -13,36 +13,12 @@ from proxy.upstream.http import unanswerable
 
 if TYPE_CHECKING:
     from proxy.listeners.http_connection import Connection
+    from proxy.listeners.http_copy import Copy
 
 _log = logging.getLogger(__name__)
 
 # How reading from the store fails. Writing to the client fails in the same ways, so the two are kept apart.
 _CUT = (aiohttp.ClientError, TimeoutError, OSError)
-
-
-class Copy:
-    """What an answer's body held, if it went through whole and is not larger than `limit` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        """Start empty."""
-        self._room = limit
-        self._pieces: list[bytes] = []
-        self._ended = False
-
-    def add(self, piece: bytes) -> None:
-        """Keep a piece, if all of them fit."""
-        self._room -= len(piece)
-        if self._room >= 0:
-            self._pieces.append(piece)
-
-    def end(self) -> None:
-        """Note that this was all."""
-        self._ended = True
-
-    @property
-    def body(self) -> bytes | None:
-        """The whole body; None if a part of it is missing."""
-        return b"".join(self._pieces) if self._ended and self._room >= 0 else None
 
 
 async def relay(

@@ -5,18 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.model import Reason
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreJob:
-    """One query and the texts to score, in store order. `deadline` is an event-loop time, in seconds."""
+    """One query and the texts to score, in store order. `deadline` is an event-loop time, in seconds.
+
+    With fewer than `at_least` texts scored the job is not worth beginning. `tenant` is who shares the model
+    fairly with the others: the store that is searched.
+    """
 
     query: str
     texts: tuple[str, ...]
     deadline: float
+    at_least: int = 1
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +35,14 @@ class Scores:
 
     `values` is float32, shape (n,), higher is better; NaN marks a text that was not scored before the
     deadline: partial results are normal, not an error. `scorer` names who scored. `cached` is True only when
-    no model ran for this job.
+    no model ran for this job. `missing` is the reason for NaN: `late`, or `overloaded` where fewer texts were
+    begun than there would have been time for without the others.
     """
 
     values: NDArray[np.float32]
     scorer: str
     cached: bool = False
+    missing: Reason = Reason.LATE
 
 
 class Scorer(Protocol):
@@ -53,6 +65,18 @@ class Scorer(Protocol):
 
     async def start(self) -> None:
         """Load, then score one batch; `ready` is True afterwards."""
+        ...
+
+    def reach(self, job: ScoreJob) -> int:
+        """Predict how many of the job's texts are scored before its deadline. Cheap; asked when ready."""
+        ...
+
+    def usual_reach(self, seconds: float) -> float:
+        """Predict the same for the usual texts, of a job that came now; `inf` if nobody knows."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what it can tell about itself, by the names of `telemetry.MODEL_FIGURES`."""
         ...
 
     async def score(self, job: ScoreJob) -> Scores:

@@ -6,11 +6,15 @@ What holds:
 1. A thread gets its next batch only after it has handed back the last one, so there are never more model
    calls than threads, whatever happens to those who wait for the results.
 2. Work whose waiter is gone, or whose deadline has passed, is dropped before it is computed.
-3. Among the live jobs the earliest deadline goes first; an idle job runs only when no live one waits.
+3. Among the live jobs the earliest deadline goes first; an idle job runs only when no live one waits. When
+   not all can be done in time, all are brought to their least depth first, and then deeper step by step; and
+   while more is asked for than can be done, tenants take turns.
 4. Outputs come in as they are computed, the top of a job's list first; at its deadline a job gets what is
    there.
-5. A model that raises costs the job at hand its result, never the thread. One that hangs keeps its thread,
-   and costs the jobs only their time.
+5. A job that can't reach its least depth in time is refused at once and costs no model time; others are cut
+   to their tenant's fair share, from the end of their list (`admission`).
+6. A model that raises costs the job at hand its result, never the thread. A call that hangs is given up after
+   a while, and its thread replaced.
 """
 
 from __future__ import annotations
@@ -18,35 +22,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import threading
-from collections import deque
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.admission import Admission, Queue, affordable
+from proxy.scoring.cost_model import CostModel, Shape
+from proxy.scoring.lanes import Batch, Item, Job, Lane, Output
+from proxy.scoring.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from proxy.scoring.worker import Model
 
 _log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-Output = TypeVar("Output")
-_Item_contra = TypeVar("_Item_contra", contravariant=True)
-_Output_co = TypeVar("_Output_co", covariant=True)
+# A call is given up after this many times the seconds that nine calls of ten take, but not before _PATIENCE:
+# a machine that was suspended is no reason to replace a thread.
+_HUNG = 20.0
+_PATIENCE = 5.0
+# Threads that were given up and have not come back; with more of them the model counts as dead.
+_MAX_LOST = 8
+# Seconds between two lines in the log about failed calls.
+_QUIET = 10.0
+# Each size is computed so many times to learn what it costs.
+_CALIBRATION_ROUNDS = 3
+
+_T = TypeVar("_T")
 
 
-class Model(Protocol[_Item_contra, _Output_co]):
-    """A blocking model, called by the engine's threads only, by several of them at once."""
+class Outputs(NamedTuple, Generic[_T]):
+    """What was computed, None where it was not; `shortened` if the load left less than was asked for."""
 
-    def size(self, item: _Item_contra) -> int:
-        """Return how long an item is, in any unit: a batch holds items of similar size."""
-        ...
-
-    def run(self, items: Sequence[_Item_contra]) -> Sequence[_Output_co]:
-        """Return one output per item, in their order. Whatever it raises fails the job, not the engine."""
-        ...
+    values: list[_T | None]
+    shortened: bool = False
 
 
 class Engine(Generic[Item, Output]):
@@ -59,203 +69,247 @@ class Engine(Generic[Item, Output]):
         name: str,
         threads: int = 1,
         batch_size: int = 1,
-        live_limit: int = 1024,
+        live_limit: int = 8192,
         idle_limit: int = 1024,
+        patience: float = _PATIENCE,
     ) -> None:
         """Take the model; `live_limit` and `idle_limit` bound the items that wait."""
         self._model = model
         self._name = name
         self._batch_size = batch_size
-        self._live: _Lane[Item, Output] = _Lane(live_limit)
-        self._idle: _Lane[Item, Output] = _Lane(idle_limit)
+        self._live: Lane[Item, Output] = Lane(live_limit)
+        self._idle: Lane[Item, Output] = Lane(idle_limit)
         self._threads = threads
-        self._free = 0
-        self._to_compute: SimpleQueue[_Batch[Item, Output] | None] = SimpleQueue()
-        self.refused = 0
+        self._patience = patience
+        self._workers: list[Worker[Item, Output]] = []
+        self._lost: set[Worker[Item, Output]] = set()
+        self._time: Callable[[], float] = asyncio.get_running_loop().time
+        self.cost = CostModel(self._time)
+        self._admission = Admission(threads, self._time)
+        self._failures = 0
+        self._quiet_until = 0.0
+        self.refused = 0  # jobs
+        self.hung = 0  # calls
 
     @property
     def waiting(self) -> int:
         """Count the items that wait to be computed."""
         return self._live.waiting + self._idle.waiting
 
+    def figures(self) -> dict[str, float]:
+        """Return what there is to watch, by the names of `telemetry.MODEL_FIGURES`."""
+        tokens = self.cost.usual_tokens
+        cost = self.cost.cost(Shape(1, tokens))
+        return {
+            "load": self._admission.load,
+            "waiting": self.waiting,
+            "refused": self.refused,
+            "hung": self.hung,
+            "fixed_seconds": self.cost.line.fixed,
+            "token_seconds_p50": cost.p50 / tokens,
+            "token_seconds_p90": cost.p90 / tokens,
+        }
+
     def start(self) -> None:
-        """Start the threads; they are daemons, so that a hung model cannot keep the process alive."""
-        loop = asyncio.get_running_loop()
-        self._free = self._threads
-        for number in range(self._threads):
-            name = f"midrank-{self._name}-{number}"
-            threading.Thread(target=self._work, args=(loop,), name=name, daemon=True).start()
+        """Start the threads."""
+        for _ in range(self._threads):
+            self._hire()
 
     def close(self) -> None:
         """Let every job go with what it has, and every thread when its model call ends."""
         self._live.clear()
         self._idle.clear()
-        for _ in range(self._threads):
-            self._to_compute.put(None)
+        for worker in self._workers:
+            worker.dismiss()
+        self._workers = []
+
+    async def calibrate(self, samples: Sequence[Item]) -> None:
+        """Compute some items of different sizes, alone and in full batches, to learn what they cost.
+
+        Raises:
+            Unscored: the model failed on one.
+        """
+        for sample in samples:
+            for count in {1, self._batch_size}:
+                for _ in range(_CALIBRATION_ROUNDS):
+                    await self.submit([sample] * count, idle=True)
 
     async def submit(
         self,
         items: Sequence[Item],
         deadline: float = math.inf,
         *,
+        tenant: str = "",
+        at_least: int = 1,
         idle: bool = False,
         keep: Callable[[int, Output], None] | None = None,
-    ) -> list[Output | None]:
-        """Return the outputs computed before the deadline, an event-loop time; None where it was not reached.
+    ) -> Outputs[Output]:
+        """Return the outputs computed before the deadline, an event-loop time.
 
-        `keep(place, output)` is called on the loop for every output the moment it comes in, even for one that
-        was being computed when the deadline passed or the waiter was cancelled.
+        `at_least` is how many of the first items must be reachable, else none is begun. `keep(place, output)`
+        is called on the loop for every output the moment it comes in, even for one that was being computed
+        when the deadline passed or the waiter was cancelled.
 
         Raises:
             Unscored: too much waits already, or the model failed on this job.
         """
-        loop = asyncio.get_running_loop()
-        if not items or deadline <= loop.time():
-            return [None] * len(items)
+        now = self._time()
+        if not items or deadline <= now:
+            return Outputs([None] * len(items))
         lane = self._idle if idle else self._live
-        if lane.waiting + len(items) > lane.limit:
-            self.refused += len(items)
-            raise Unscored(Reason.OVERLOADED)
         sizes = [self._model.size(item) for item in items]
-        job = _Job(items, micro_batches(sizes, self._batch_size), deadline, loop.create_future(), keep)
+        costs = self._costs(sizes)
+        if len(self._lost) >= _MAX_LOST:
+            raise Unscored(Reason.MODEL_FAILED)
+        depth = len(items)
+        if not idle:
+            queue = self._queue(deadline, tenant, costs, at_least)
+            depth = self._admission.depth(costs, deadline - now, tenant, at_least, queue)
+        if depth == 0 or lane.waiting + depth > lane.limit:
+            self.refused += 1
+            raise Unscored(Reason.OVERLOADED)
+        loop = asyncio.get_running_loop()
+        job = Job(
+            items[:depth],
+            sizes,
+            costs[:depth],
+            deadline,
+            loop.create_future(),
+            tenant=tenant,
+            at_least=at_least,
+            keep=keep,
+        )
         timer = None if math.isinf(deadline) else loop.call_at(deadline, job.finish)
         lane.push(job)
-        self._dispatch(loop.time())
+        self._dispatch()
         try:
             await job.done
         finally:
             if timer is not None:
                 timer.cancel()
             lane.drop(job)
-        return job.outputs
+        return Outputs(job.outputs + [None] * (len(items) - depth), shortened=depth < len(items))
 
-    def _dispatch(self, now: float) -> None:
-        while self._free and (batch := self._live.next_batch(now) or self._idle.next_batch(now)):
-            self._free -= 1
-            self._to_compute.put(batch)
+    def reach(self, sizes: Sequence[int], deadline: float) -> int:
+        """Predict how many items of these sizes, from the first on, would be computed before a deadline."""
+        costs = self._costs(sizes)
+        if self._queue(deadline, "", costs, 1).all_in_time:
+            return len(costs)
+        return affordable(costs, self._time_until(deadline) / (1 + self._live.jobs_until(deadline)))
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Compute batches until there are no more; the only code of the engine that runs in threads."""
-        while (batch := self._to_compute.get()) is not None:
-            result: Sequence[Output] | BaseException
-            try:
-                result = self._model.run(batch.items)
-            except BaseException as error:  # noqa: BLE001 (a model may raise anything; the loop logs it)
-                result = error
-            try:
-                loop.call_soon_threadsafe(self._computed, batch, result)
-            except RuntimeError:  # the loop is closed: nobody is left to tell
-                return
+    def usual_reach(self, seconds: float) -> float:
+        """Predict how many items of the usual size would be computed in so many seconds from now."""
+        if self._admission.usual_cost <= 0:
+            return math.inf
+        time = self._time_until(self._time() + seconds) / max(1.0, self._admission.load)
+        return max(0.0, time / self._admission.usual_cost)
 
-    def _computed(self, batch: _Batch[Item, Output], result: Sequence[Output] | BaseException) -> None:
-        self._free += 1
-        job = batch.job
-        if isinstance(result, BaseException):
-            _log.error("model call failed", extra={"model": self._name}, exc_info=result)
-            job.fail(Reason.SCORER_ERROR)
-        elif len(result) != len(batch.places):
-            extra = {"model": self._name, "items": len(batch.places), "outputs": len(result)}
-            _log.error("model gave a wrong number of outputs", extra=extra)
-            job.fail(Reason.BAD_SCORES)
-        else:
-            job.receive(batch.places, result)
-        self._dispatch(asyncio.get_running_loop().time())
+    def seconds(self, sizes: Sequence[int]) -> float:
+        """Predict the seconds until items of these sizes are computed, if all else is done."""
+        return sum(self._costs(sizes)) / min(self._threads, max(1, len(sizes)))
 
+    def _costs(self, sizes: Sequence[int]) -> list[float]:
+        """Predict the seconds of items, as part of full batches."""
+        size = self._batch_size
+        return [self.cost.cost(Shape(size, size * tokens)).p50 / size for tokens in sizes]
 
-def micro_batches(sizes: Sequence[int], batch_size: int) -> Iterator[tuple[int, ...]]:
-    """Yield the places of each batch: similar sizes together, but the top of the list before its end.
+    def _time_until(self, deadline: float) -> float:
+        """Return the seconds of model time from now to a deadline, without the calls under way."""
+        now = self._time()
+        return (deadline - now) * self._threads - sum(worker.left(now) for worker in self._workers)
 
-    Sorting the whole list would pad least, but would leave a partial result scattered over the list. Sorting
-    inside windows of four batches keeps the scored part a prefix, give or take a window.
-    """
-    window = 4 * batch_size if batch_size > 1 else 1
-    for start in range(0, len(sizes), window):
-        places = sorted(range(start, min(start + window, len(sizes))), key=sizes.__getitem__)
-        for first in range(0, len(places), batch_size):
-            yield tuple(places[first : first + batch_size])
+    def _queue(self, deadline: float, tenant: str, costs: Sequence[float], at_least: int) -> Queue:
+        """Return what a new job of these costs finds."""
+        now = self._time()
+        under_way = sum(worker.left(now) for worker in self._workers)
+        fair = self._admission.served is not None
+        return Queue(
+            empty=not self._live.waiting,
+            least_before=under_way
+            + self._live.least_before(deadline, tenant, sum(costs[:at_least]), fair=fair),
+            all_in_time=self._live.in_time(
+                now + under_way / self._threads, self._threads, deadline, sum(costs)
+            ),
+        )
 
+    def _dispatch(self) -> None:
+        for worker in self._workers:
+            if worker.batch is None:
+                batch = self._next_batch()
+                if batch is None:
+                    return
+                self._begin(worker, batch)
 
-class _Batch(NamedTuple, Generic[Item, Output]):
-    """What a thread computes in one call: some items of one job, and their places in it."""
+    def _next_batch(self) -> Batch[Item, Output] | None:
+        now, size = self._time(), self._batch_size
+        evenly = not self._live.in_time(now, self._threads)
+        batch = self._live.next_batch(now, size, served=self._admission.served, evenly=evenly)
+        return batch or self._idle.next_batch(now, size)
 
-    job: _Job[Item, Output]
-    places: tuple[int, ...]
-    items: tuple[Item, ...]
+    def _begin(self, worker: Worker[Item, Output], batch: Batch[Item, Output]) -> None:
+        cost = self.cost.cost(Shape(len(batch.items), batch.tokens))
+        for part in batch.parts:
+            self._admission.serve(part.job.tenant, part.job.costs[part.place])
+        worker.begin(batch, self._time() + cost.p50)
+        patience = max(self._patience, _HUNG * cost.p90)
+        worker.watch(asyncio.get_running_loop().call_later(patience, self._give_up, worker))
 
+    def _hire(self) -> None:
+        self._workers.append(Worker(self._model, self._name, self._computed))
 
-class _Job(Generic[Item, Output]):
-    """Items to compute, what has come in so far, and the future that its waiter waits for."""
+    def _give_up(self, worker: Worker[Item, Output]) -> None:
+        """Replace a thread whose call hangs. It may come back some day, and ends then."""
+        assert worker.batch is not None, "watched only while it has work"
+        _log.error("model call hangs; its thread is replaced", extra={"model": self._name})
+        for part in worker.batch.parts:
+            part.job.fail(Reason.MODEL_HUNG)
+        self.hung += 1
+        self._workers.remove(worker)
+        self._lost.add(worker)
+        worker.dismiss()
+        self._model.interrupt()
+        self._hire()
+        self._dispatch()
 
-    def __init__(
-        self,
-        items: Sequence[Item],
-        batches: Iterator[tuple[int, ...]],
-        deadline: float,
-        done: asyncio.Future[None],
-        keep: Callable[[int, Output], None] | None,
+    def _computed(
+        self, worker: Worker[Item, Output], result: Sequence[Output] | BaseException, seconds: float
     ) -> None:
-        self.items = items
-        self.batches = deque(batches)
-        self.deadline = deadline
-        self.done = done
-        self.outputs: list[Output | None] = [None] * len(items)
-        self._keep = keep
-        self._missing = len(items)
+        """Take in what a thread hands back."""
+        batch = worker.end()
+        if worker in self._lost:
+            self._lost.discard(worker)
+            return
+        if isinstance(result, BaseException):
+            self._complain("model call failed", {}, result)
+            self._failed(batch, Reason.SCORER_ERROR)
+        elif len(result) != len(batch.items):
+            counts = {"items": len(batch.items), "outputs": len(result)}
+            self._complain("model gave a wrong number of outputs", counts)
+            self._failed(batch, Reason.BAD_SCORES)
+        else:
+            self.cost.observe(Shape(len(batch.items), batch.tokens), seconds)
+            for part, output in zip(batch.parts, result, strict=True):
+                part.job.receive(part.place, output)
+        self._dispatch()
 
-    def receive(self, places: tuple[int, ...], outputs: Sequence[Output]) -> None:
-        for place, output in zip(places, outputs, strict=True):
-            if not self.done.done():
-                self.outputs[place] = output
-            if self._keep is not None:
-                self._keep(place, output)
-        self._missing -= len(places)
-        if not self._missing:
-            self.finish()
+    def _complain(
+        self, message: str, extra: Mapping[str, object], error: BaseException | None = None
+    ) -> None:
+        """Log a failed call, once in a while: a model that is broken fails with every search."""
+        self._failures += 1
+        now = self._time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET
+            extra = {"model": self._name, "failures": self._failures, **extra}
+            _log.error(message, extra=extra, exc_info=error)
 
-    def finish(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def fail(self, reason: Reason) -> None:
-        if not self.done.done():
-            self.done.set_exception(Unscored(reason))
-
-
-class _Lane(Generic[Item, Output]):
-    """Jobs that wait, bounded by the number of their items.
-
-    They are at most some hundreds, so the next one is searched for: a heap would have to keep the jobs that
-    were given up until they come up, which under a hung model is never.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.waiting = 0
-        self._jobs: dict[_Job[Item, Output], None] = {}
-
-    def push(self, job: _Job[Item, Output]) -> None:
-        self.waiting += len(job.items)
-        self._jobs[job] = None
-
-    def drop(self, job: _Job[Item, Output]) -> None:
-        """Forget what is left of a job."""
-        self.waiting -= sum(map(len, job.batches))
-        job.batches.clear()
-        self._jobs.pop(job, None)
-
-    def next_batch(self, now: float) -> _Batch[Item, Output] | None:
-        """Take a batch of the job with the earliest deadline; of equal ones, of the one that came first."""
-        runnable = (job for job in self._jobs if job.deadline > now and not job.done.done())
-        job = min(runnable, key=lambda job: job.deadline, default=None)
-        if job is None:
-            return None
-        places = job.batches.popleft()
-        self.waiting -= len(places)
-        if not job.batches:
-            del self._jobs[job]
-        return _Batch(job, places, tuple(job.items[place] for place in places))
-
-    def clear(self) -> None:
-        for job in tuple(self._jobs):
-            job.finish()
-            self.drop(job)
+    def _failed(self, batch: Batch[Item, Output], reason: Reason) -> None:
+        jobs = {part.job: None for part in batch.parts}
+        if len(jobs) == 1:
+            next(iter(jobs)).fail(reason)
+            return
+        # One of the items did it: each is tried again in a call of its own, so that only its own job fails.
+        for part in reversed(batch.parts):
+            if not part.job.done.done():
+                part.job.put_back(part.place)
+                part.lane.push(part.job)

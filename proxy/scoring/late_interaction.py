@@ -3,43 +3,42 @@
 The encoder is a sentence embedding model, read before its pooling. The matrix of a document depends on its
 text alone, so it is kept: a search over known documents costs one short query and small matrix products. An
 unknown document costs about as much as with a cross-encoder. What is not reached in time is encoded after the
-answer, so a collection warms up by use.
+answer, and so is what is seen on its way into the store: a collection warms up by use and by writes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import math
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from proxy.errors import BadConfig, Mistake, Unscored
+from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import Scores
-from proxy.scoring.cpus import usable_cpus
 from proxy.scoring.engine import Engine
+from proxy.scoring.local_model import load
 from proxy.scoring.model_files import BUILT_IN_MODEL
-from proxy.scoring.prepared_model import prepare_apart
-from proxy.scoring.text_graph import LocalTextGraph, TextInput
-from proxy.scoring.text_reader import readable
-from proxy.scoring.token_matrix import TokenMatrix, max_sim
+from proxy.scoring.text_model import Encoding, Passage, Question, TextModel, item_tokens
 from proxy.scoring.warm_up import WarmUp
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from proxy.scoring.base import ScoreJob
+    from proxy.scoring.local_model import Isolation
     from proxy.scoring.model_files import Precision
-    from proxy.scoring.prepared_model import PreparedModel
+    from proxy.scoring.text_graph import TextGraph
+    from proxy.scoring.text_model import Encoded
     from proxy.scoring.token_matrices import TokenMatrices
+    from proxy.scoring.token_matrix import TokenMatrix
 
-# Tokens read of a query. Questions are far below it; a page that is used as a query is cut.
-_QUERY_TOKENS = 128
-_NOTHING = np.empty(0, np.float32)
+# Lengths in tokens at which calls are timed before the first search.
+_CALIBRATION = (16, 64, 128, 256)
 
 
 class LateInteraction:
@@ -54,44 +53,88 @@ class LateInteraction:
         name: str,
         matrices: TokenMatrices,
         precision: Precision = "int8",
-        max_tokens: int = 256,
+        encoding: Encoding | None = None,
         threads: int = 0,
+        isolation: Isolation = "thread",
     ) -> None:
-        """Take the settings; texts are read to `max_tokens`, 0 threads are all usable CPUs."""
+        """Take the settings; 0 threads are all usable CPUs."""
         self.name = name
-        self._model = model
-        self._precision: Precision = precision
-        self._max_tokens = max_tokens
-        self._threads = threads
+        self._load = partial(
+            load, model, name=name, head="tokens", precision=precision, threads=threads, isolation=isolation
+        )
+        self._encoding = encoding or Encoding()
         self._matrices = matrices
         self._seed = hashlib.sha256()
         self._engine: Engine[Question | Passage, Encoded] | None = None
+        self._graph: TextGraph | None = None
         self.ready = False
-        self._warm_up = WarmUp(self._encode)
+        self.warm_up = WarmUp(self._encode)
         self._tasks = Tasks()
 
+    @property
+    def engine(self) -> Engine[Question | Passage, Encoded] | None:
+        """The engine, once started, for those who watch it."""
+        return self._engine
+
     async def start(self) -> None:
-        """Prepare the model if need be, load it and the kept matrices, and encode one text.
+        """Prepare the model if need be, load it and the kept matrices, and time some texts.
 
         Raises:
             BadConfig: there is no such model, or it has no embeddings.
             Unscored: the model cannot encode.
         """
-        key = f"models.{self.name}.model"
-        prepared = await prepare_apart(self._model, precision=self._precision, key=key)
-        if prepared.head != "tokens":
-            raise BadConfig((Mistake(self._model, key, "a classifier", "a BERT-like embedding model"),))
-        self._max_tokens = min(self._max_tokens, prepared.max_tokens)
-        identity = f"{prepared.identity}-{self._max_tokens}"
+        prepared, self._graph, threads = await self._load()
+        longest = min(self._encoding.max_tokens, prepared.max_tokens)
+        self._encoding = replace(self._encoding, max_tokens=longest)
+        identity = f"{prepared.identity}-{self._encoding.identity}"
         self._seed = hashlib.sha256(identity.encode())
         await self._matrices.open(identity)
-        model = await asyncio.to_thread(TextModel, prepared, self._max_tokens)
-        threads = self._threads or await asyncio.to_thread(usable_cpus)
-        self._engine = Engine(model, name=self.name, threads=threads)
+        self._engine = Engine(TextModel(self._graph, self._encoding), name=self.name, threads=threads)
         self._engine.start()
-        await self._engine.submit([Question("A first text, to be sure that the model works.")])
-        self._tasks.spawn(self._warm_up.run(), f"warm-up:{self.name}")
+        await self._engine.calibrate(
+            [Passage("text " * tokens) for tokens in _CALIBRATION if tokens <= longest]
+        )
+        self._tasks.spawn(self.warm_up.run(), f"warm-up:{self.name}")
         self.ready = True
+
+    @property
+    def eager(self) -> bool:
+        """Whether texts told now would be kept: there is room for them, and for those that wait already."""
+        return self.ready and self._matrices.has_room and not self.warm_up.full
+
+    def learn(self, texts: Sequence[str]) -> None:
+        """Remember texts that were written, to be encoded in idle time."""
+        for text in map(self._encoding.readable, texts):
+            key = self._key(text)
+            if key not in self._matrices:
+                self.warm_up.add_written(key, text)
+
+    def reach(self, job: ScoreJob) -> int:
+        """Predict how many texts are scored in time; those that are known come with the query."""
+        assert self._engine is not None, "only a scorer that is ready is asked"
+        texts = [self._encoding.readable(text) for text in job.texts]
+        missing = [Passage(text) for text in texts if self._key(text) not in self._matrices]
+        items: list[Question | Passage] = [Question(job.query), *missing]
+        sizes = [item_tokens(item, self._encoding) for item in items]
+        reached = self._engine.reach(sizes, job.deadline)
+        return len(texts) - len(missing) + reached - 1 if reached else 0
+
+    def usual_reach(self, _: float) -> float:
+        """Give no bound: which documents are known, and cost nothing, the store's answer will tell."""
+        return math.inf
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the figures of the engine, of the matrices and of the warm-up."""
+        if self._engine is None:
+            return {}
+        return self._engine.figures() | {
+            "known_texts": len(self._matrices),
+            "known_bytes": self._matrices.nbytes,
+            "warm_up_waiting": len(self.warm_up),
+            "warm_up_encoded": self.warm_up.encoded,
+            "warm_up_skipped": self.warm_up.skipped,
+            "warm_up_dropped": self.warm_up.dropped,
+        }
 
     async def score(self, job: ScoreJob) -> Scores:
         """Score the texts that are known, then those that can be encoded before the deadline, top down.
@@ -100,31 +143,33 @@ class LateInteraction:
             Unscored: not even the query was encoded in time, too much waits already, or the model failed.
         """
         assert self._engine is not None, "only a scorer that is ready is asked"
-        texts = [readable(text, self._max_tokens) for text in job.texts]
+        texts = [self._encoding.readable(text) for text in job.texts]
         keys = [self._key(text) for text in texts]
         known = tuple(self._matrices.get(key) for key in keys)
         missing = {key: text for key, text, matrix in zip(keys, texts, known, strict=True) if matrix is None}
-        (question,) = await self._engine.submit([Question(job.query, known)], job.deadline)
-        values = np.full(len(keys), np.nan, np.float32) if question is None else question.scores
-        scored: dict[bytes, float] = {}
-        if question is not None:
+        found = _Found({})
+        try:
+            ((question,), _) = await self._engine.submit(
+                [Question(job.query, known)], job.deadline, tenant=job.tenant
+            )
+            if question is None:
+                raise Unscored(Reason.LATE)
+            values = question.scores
             try:
-                scored = await self._score_missing(missing, question.matrix, job.deadline)
+                found = await self._score_missing(missing, question.matrix, job)
             except Unscored:
                 # What is known has been scored, and an order of that is better than none.
                 if np.isnan(values).all():
                     raise
+        finally:
+            # However this search ended, the next one may ask for the same documents.
+            for key in missing.keys() - found.scores.keys():
+                self.warm_up.add_missed(key, missing[key])
         for place, key in enumerate(keys):
-            values[place] = scored.get(key, values[place])
-        for key in missing.keys() - scored.keys():
-            self._warm_up.add(key, missing[key])
-        if question is None:
-            raise Unscored(Reason.LATE)
-        return Scores(values, self.name)
+            values[place] = found.scores.get(key, values[place])
+        return Scores(values, self.name, missing=found.why_missing)
 
-    async def _score_missing(
-        self, missing: dict[bytes, str], query: TokenMatrix, deadline: float
-    ) -> dict[bytes, float]:
+    async def _score_missing(self, missing: dict[bytes, str], query: TokenMatrix, job: ScoreJob) -> _Found:
         """Return the scores of those that were encoded in time; whatever is encoded is kept.
 
         Raises:
@@ -136,9 +181,17 @@ class LateInteraction:
         def keep(place: int, encoded: Encoded) -> None:
             self._matrices.put(keys[place], encoded.matrix)
 
-        passages = [Passage(text, query) for text in missing.values()]
-        outputs = await self._engine.submit(passages, deadline, keep=keep)
-        return {key: float(one.scores[0]) for key, one in zip(keys, outputs, strict=True) if one is not None}
+        outputs, shortened = await self._engine.submit(
+            [Passage(text, query) for text in missing.values()],
+            job.deadline,
+            tenant=job.tenant,
+            at_least=max(1, job.at_least - len(job.texts) + len(missing)),
+            keep=keep,
+        )
+        scores = {
+            key: float(one.scores[0]) for key, one in zip(keys, outputs, strict=True) if one is not None
+        }
+        return _Found(scores, Reason.OVERLOADED if shortened else Reason.LATE)
 
     async def close(self) -> None:
         """Stop the threads, keep the matrices if they are to be kept, and let the model go."""
@@ -147,6 +200,9 @@ class LateInteraction:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+        if self._graph is not None:
+            self._graph.close()
+            self._graph = None
         await self._matrices.close()
 
     def _key(self, text: str) -> bytes:
@@ -154,63 +210,18 @@ class LateInteraction:
         digest.update(text.encode())
         return digest.digest()
 
-    async def _encode(self, key: bytes, text: str) -> None:
-        """Encode a text for later searches, when no search waits."""
-        if self._engine is None or key in self._matrices:
-            return
-        (encoded,) = await self._engine.submit([Passage(text)], idle=True)
+    async def _encode(self, key: bytes, text: str) -> bool:
+        """Encode a text for later searches, when no search waits; False if that is not worth while."""
+        if self._engine is None or not self._matrices.would_keep(key):
+            return False
+        ((encoded,), _) = await self._engine.submit([Passage(text)], idle=True)
         if encoded is not None:
             self._matrices.put(key, encoded.matrix)
+        return encoded is not None
 
 
-class Question(NamedTuple):
-    """A query to encode and to compare with the documents that are known."""
+class _Found(NamedTuple):
+    """Scores of texts that were not known before, and why others have none."""
 
-    text: str
-    known: tuple[TokenMatrix | None, ...] = ()
-
-
-class Passage(NamedTuple):
-    """A document to encode, and to compare with a query if one waits for it."""
-
-    text: str
-    query: TokenMatrix | None = None
-
-
-class Encoded(NamedTuple):
-    """A text's matrix, and the scores of what it was compared with: float32, NaN for an unknown document."""
-
-    matrix: TokenMatrix
-    scores: NDArray[np.float32]
-
-
-class TextModel:
-    """The tokenizer and the graph, as the engine wants a model: its unit of work is one text."""
-
-    def __init__(self, prepared: PreparedModel, max_tokens: int) -> None:
-        """Load both."""
-        self._graph = LocalTextGraph(prepared)
-        self._max_tokens = max_tokens
-
-    def size(self, item: Question | Passage) -> int:
-        """Return the length in characters: tokens are counted later, off the event loop."""
-        return len(item.text)
-
-    def run(self, items: Sequence[Question | Passage]) -> list[Encoded]:
-        """Return each text encoded and compared, in the engine's thread.
-
-        All tokens count. Without [CLS] and [SEP], or without punctuation, NDCG@10 on SciFact moved by .005 in
-        either direction, depending on the weights' precision (100 queries): no reason to drop any.
-        """
-        return [self._encoded(item) for item in items]
-
-    def _encoded(self, item: Question | Passage) -> Encoded:
-        if isinstance(item, Question):
-            matrix = self._matrix(item.text, min(_QUERY_TOKENS, self._max_tokens))
-            return Encoded(matrix, max_sim(matrix, item.known))
-        matrix = self._matrix(item.text, self._max_tokens)
-        return Encoded(matrix, max_sim(item.query, [matrix]) if item.query else _NOTHING)
-
-    def _matrix(self, text: str, max_tokens: int) -> TokenMatrix:
-        (vectors,) = self._graph.run([TextInput(text, max_tokens=max_tokens)])
-        return TokenMatrix.pack(vectors)
+    scores: dict[bytes, float]
+    why_missing: Reason = Reason.LATE

@@ -19,18 +19,18 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from proxy.errors import BadConfig, Mistake
 from proxy.scoring.cpus import multiplies_bytes_exactly
 from proxy.scoring.model_files import locate, sha256
+from proxy.scoring.prepared import PreparedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proxy.scoring.model_files import Head, ModelFiles, Precision
+    from proxy.scoring.model_files import ModelFiles, Precision
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 
@@ -40,17 +40,6 @@ GRAPH_VERSION = 3
 
 def no_progress(step: int, total: int, label: str) -> None:
     """Show nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedModel:
-    """All that a scorer opens. `identity` changes with anything that could change an output."""
-
-    graph: Path
-    tokenizer: Path
-    head: Head
-    max_tokens: int
-    identity: str
 
 
 def prepare(

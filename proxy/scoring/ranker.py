@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,11 +45,18 @@ class Ranked:
         order = order_by_score(scores.values, readable, total)
         scored = int(np.count_nonzero(~np.isnan(scores.values)))
         if scored < len(readable):
-            verdict = Verdict(Outcome.PARTIAL, Reason.LATE, scored, len(readable))
+            verdict = Verdict(Outcome.PARTIAL, scores.missing, scored, len(readable))
         else:
             outcome = Outcome.CACHED if scores.cached else Outcome.RERANKED
             verdict = Verdict(outcome, None, scored, len(readable))
         return cls(order, verdict, falling_scores(scores.values, readable, order), scores.scorer)
+
+    def out_of(self, wanted: int) -> Ranked:
+        """Return the same, told as a part of the `wanted` candidates that there was no time to ask for."""
+        verdict = replace(self.verdict, candidates=max(wanted, self.verdict.candidates))
+        if verdict.outcome in (Outcome.RERANKED, Outcome.CACHED):
+            verdict = replace(verdict, outcome=Outcome.PARTIAL, reason=Reason.OVERLOADED)
+        return replace(self, verdict=verdict)
 
 
 class Ranker:
@@ -64,10 +71,24 @@ class Ranker:
         """The name of the scorer, for spans."""
         return self._scorer.name
 
+    def usual_reach(self, seconds: float) -> float:
+        """Predict how many unknown texts would be scored in so many seconds; `inf` if nobody knows."""
+        return self._scorer.usual_reach(seconds)
+
     async def rank(
-        self, query: str, candidates: Sequence[Candidate], *, window: int, deadline: float
+        self,
+        query: str,
+        candidates: Sequence[Candidate],
+        *,
+        window: int,
+        deadline: float,
+        at_least: int = 1,
+        tenant: str = "",
     ) -> Ranked:
-        """Order the first `window` candidates; the others follow. `deadline` is an event-loop time."""
+        """Order the first `window` candidates; the others follow. `deadline` is an event-loop time.
+
+        `at_least` and `tenant` are the job's, see `ScoreJob`.
+        """
         readable = [index for index, one in enumerate(candidates[:window]) if one.text is not None]
         total = len(candidates)
         if total < 2:
@@ -75,7 +96,8 @@ class Ranker:
         if not readable:
             return Ranked.store_order(total, Outcome.PASSED, Reason.NO_TEXT)
         texts = tuple(candidates[index].text or "" for index in readable)
-        scores = await self._scores(ScoreJob(query, texts, deadline - HANDOVER), deadline)
+        job = ScoreJob(query, texts, deadline - HANDOVER, at_least, tenant)
+        scores = await self._scores(job, deadline)
         if isinstance(scores, Reason):
             return Ranked.store_order(total, Outcome.FALLBACK, scores)
         return Ranked.by_score(scores, readable, total)

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
 from proxy.scoring.onnx_session import OnnxModel
 from proxy.scoring.text_reader import TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from proxy.scoring.prepared_model import PreparedModel
+    from proxy.scoring.prepared import PreparedModel
 
 
 class TextInput(NamedTuple):
@@ -71,6 +72,5 @@ class LocalTextGraph:
         """Do nothing: the memory goes with the last reference."""
 
     def _run(self, one: TextInput) -> NDArray[np.float32]:
-        if one.query is None:
-            return self._graph.run(self._texts.one(one.text, one.max_tokens))
-        return self._graph.run(self._texts.pair(one.query, one.text, one.max_tokens))
+        windows = self._texts.windows(one.text, one.query, max_tokens=one.max_tokens, windows=one.windows)
+        return np.concatenate([self._graph.run(window) for window in windows])

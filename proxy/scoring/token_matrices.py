@@ -1,4 +1,10 @@
-"""Token matrices of known documents, by digest of the text: bounded in bytes, kept in a file if wanted."""
+"""Token matrices of known documents, by digest of the text: bounded in bytes, kept in a file if wanted.
+
+When memory is full, a document gets in only if it was wanted more often of late than each of those that would
+have to go for it. Without that condition searches over a few more documents than fit would find none of them
+known: each would have gone just before its turn comes again. And a document that was only written, and never
+wanted, takes room that is free and no other.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +15,29 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeAlias
 
 from proxy.scoring.matrix_file import MatrixFile
+from proxy.scoring.use_counts import UseCounts
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from proxy.scoring.token_matrix import TokenMatrix
 
-Entries: TypeAlias = "tuple[tuple[bytes, TokenMatrix], ...]"
+Entries: TypeAlias = "Sequence[tuple[bytes, TokenMatrix]]"
 
 # Seconds between two writes of what is new; what is lost when the process is killed.
 _SAVE_EVERY = 5.0
 # What an entry takes besides its arrays' contents: key, objects, and its place in the dictionary.
 _OVERHEAD = 500
+# A page of text, 384 dimensions: a guess that only says how many documents are worth counting uses for.
+_USUAL_SIZE = 40_000
 
 _log = logging.getLogger(__name__)
 
 
 class TokenMatrices:
-    """A cache that forgets what was used longest ago. It lives on the event loop."""
+    """A cache that forgets what was used longest ago, for what was used more. It lives on the event loop."""
 
     def __init__(self, max_bytes: int, *, path: Path | None = None) -> None:
         """Bound the memory, and with it the file at `path`, which may grow to twice of that."""
@@ -35,7 +45,9 @@ class TokenMatrices:
         self._path = path
         self._file: MatrixFile | None = None
         self._entries: OrderedDict[bytes, TokenMatrix] = OrderedDict()
+        self._uses = UseCounts(max_bytes // _USUAL_SIZE)
         self._unsaved: dict[bytes, TokenMatrix] = {}
+        self._largest = 0
         self._tasks = Tasks()
         self._closing = asyncio.Event()
         self._saver: asyncio.Task[None] | None = None
@@ -49,15 +61,30 @@ class TokenMatrices:
         """Say whether a document is known, without counting as a use."""
         return key in self._entries
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a document as large as any so far could be kept without another one being forgotten."""
+        return self.nbytes + self._largest <= self._max_bytes
+
     def get(self, key: bytes) -> TokenMatrix | None:
-        """Return a document's matrix, and count it as used."""
+        """Return a document's matrix, and count it as wanted, known or not."""
+        self._uses.add(key)
         if (matrix := self._entries.get(key)) is not None:
             self._entries.move_to_end(key)
         return matrix
 
+    def would_keep(self, key: bytes) -> bool:
+        """Say whether it is worth while to encode a document that nobody waits for."""
+        return key not in self._entries and (self.has_room or self._outdoes_first(key))
+
     def put(self, key: bytes, matrix: TokenMatrix) -> None:
-        """Remember a document; what was used longest ago makes room."""
-        self._remember(key, matrix)
+        """Remember a document, if there is room or if it is wanted more than those that would make it."""
+        size = matrix.nbytes + _OVERHEAD
+        self._largest = max(self._largest, size)
+        if key in self._entries or not self._make_room(size, self._uses.of(key)):
+            return
+        self._entries[key] = matrix
+        self.nbytes += size
         if self._file is not None:
             self._unsaved[key] = matrix
 
@@ -75,8 +102,7 @@ class TokenMatrices:
             await asyncio.to_thread(self._file.close)
             self._file = None
             return
-        for key, matrix in kept:
-            self._remember(key, matrix)
+        self._restore(kept)
         self._saver = self._tasks.spawn(self._save_regularly(), "token-matrices-save")
 
     async def close(self) -> None:
@@ -90,14 +116,37 @@ class TokenMatrices:
             await asyncio.to_thread(self._file.close)
             self._file = None
 
-    def _remember(self, key: bytes, matrix: TokenMatrix) -> None:
-        if (old := self._entries.pop(key, None)) is not None:
-            self.nbytes -= old.nbytes + _OVERHEAD
-        self._entries[key] = matrix
-        self.nbytes += matrix.nbytes + _OVERHEAD
-        while self.nbytes > self._max_bytes:
-            _, oldest = self._entries.popitem(last=False)
-            self.nbytes -= oldest.nbytes + _OVERHEAD
+    def _outdoes_first(self, key: bytes) -> bool:
+        """Say whether a document is wanted more than the one that would be the first to go."""
+        first = next(iter(self._entries), None)
+        return first is not None and self._uses.of(key) > self._uses.of(first)
+
+    def _make_room(self, size: int, uses: int) -> bool:
+        """Forget documents until another one fits, or none if one of them was wanted as often."""
+        missing = self.nbytes + size - self._max_bytes
+        leaving: list[bytes] = []
+        for key, matrix in self._entries.items():
+            if missing <= 0 or self._uses.of(key) >= uses:
+                break
+            leaving.append(key)
+            missing -= matrix.nbytes + _OVERHEAD
+        if missing > 0:
+            return False
+        for key in leaving:
+            self.nbytes -= self._entries.pop(key).nbytes + _OVERHEAD
+        return True
+
+    def _restore(self, kept: Entries) -> None:
+        """Remember what a file held, the newest of it if it is too much."""
+        fitting = []
+        for key, matrix in reversed(kept):
+            size = matrix.nbytes + _OVERHEAD
+            if self.nbytes + size > self._max_bytes:
+                break
+            self.nbytes += size
+            self._largest = max(self._largest, size)
+            fitting.append((key, matrix))
+        self._entries.update(reversed(fitting))
 
     async def _save_regularly(self) -> None:
         while not self._closing.is_set():

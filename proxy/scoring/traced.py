@@ -12,6 +12,8 @@ from proxy.errors import Unscored
 from proxy.model import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.scoring.base import ScoreJob, Scorer, Scores
     from proxy.telemetry import Telemetry
 
@@ -49,6 +51,18 @@ class Traced:
         except Exception:
             self.failed = True
             raise
+
+    def reach(self, job: ScoreJob) -> int:
+        """As far as the inner scorer reaches."""
+        return 0 if self.failed else self._scorer.reach(job)
+
+    def usual_reach(self, seconds: float) -> float:
+        """As far as the inner scorer usually reaches."""
+        return 0.0 if self.failed else self._scorer.usual_reach(seconds)
+
+    def figures(self) -> Mapping[str, float]:
+        """What the inner scorer tells."""
+        return self._scorer.figures()
 
     async def score(self, job: ScoreJob) -> Scores:
         """Let the inner scorer score.

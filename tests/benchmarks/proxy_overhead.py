@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -25,9 +24,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import orjson
-
+from tests.benchmarks import results
 from tests.benchmarks.load import Latency, Load, client_name, run
+from tests.benchmarks.processes import cpu_seconds
+from tests.benchmarks.shared import KEPT
 from tests.fakes.fixed_store import COLLECTIONS_PATH, QUERY_PATH, page, query
 from tests.fakes.servers import Address, Child, child, free_address, midrank_server
 
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2, help="of every target in every round")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--spread", action="store_true", help="use all CPUs instead of one")
-    parser.add_argument("--json", type=Path, default=Path(".bench/proxy_overhead.json"))
+    parser.add_argument("--json", type=Path, default=KEPT / "proxy_overhead.json")
     options = parser.parse_args(arguments)
     if not options.spread:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -103,9 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
             for one in measure(ways, connections, options.rounds, options.seconds)
         ]
     print_table(measured)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_bytes(orjson.dumps(_report(measured, options), option=orjson.OPT_INDENT_2))
-    print(f"\nwritten to {options.json}")
+    results.write(options.json, _report(measured, options))
     return 1 if any(one.errors for one in measured) else 0
 
 
@@ -149,9 +147,9 @@ def measure(ways: list[Target], connections: int, rounds: int, seconds: float) -
     for number in range(rounds):
         print(f"{connections} connection(s), round {number + 1} of {rounds}", file=sys.stderr, flush=True)
         for way in ways:
-            before = _cpu_seconds(way.pid)
+            before = cpu_seconds(way.pid) if way.pid else 0.0
             latency = run(way.address, _load(way, connections, seconds))
-            cpu = (_cpu_seconds(way.pid) - before) / latency.requests * 1e6 if way.pid else None
+            cpu = (cpu_seconds(way.pid) - before) / latency.requests * 1e6 if way.pid else None
             taken[way.name].append((latency, cpu))
     direct = [latency for latency, _ in taken[ways[0].name]]
     return [_medians(name, connections, runs, direct) for name, runs in taken.items()]
@@ -192,20 +190,8 @@ def _medians(
     )
 
 
-def _cpu_seconds(pid: int | None) -> float:
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # user and system time
-
-
 def _report(measured: list[Measured], options: argparse.Namespace) -> dict[str, object]:
     return {
-        "machine": {
-            "cpus": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
         "client": client_name(),
         "one_cpu": not options.spread,
         "rounds": options.rounds,

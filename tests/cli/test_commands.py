@@ -35,8 +35,8 @@ def test_check_says_what_would_run(policy_file, capsys):
         "stores\n"
         "  chroma: chroma 127.0.0.1:0 -> http://127.0.0.1:1\n"
         "models\n"
-        "  default: late_interaction, precision int8, max_tokens 256, memory_mb 256, threads 0 "
-        "(no rule uses it)\n"
+        "  default: late_interaction, precision int8, threads 0, isolation thread, long_texts truncate, "
+        "max_document_tokens 1024, max_tokens 256, memory_mb 256, pooling 2 (no rule uses it)\n"
         "rules, the first that matches decides\n"
         "  1. store *, collection *: off\n"
         "  otherwise: off\n"
@@ -48,8 +48,26 @@ def test_check_describes_rules(policy_file, capsys):
 
     assert (
         "  1. store *, collection wiki-*: on, rerank 20-50 candidates (5 x limit) with default, then default "
-        "within 150 ms, keep scores\n"
+        "within 150 ms, at least 5, keep scores\n"
     ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        ("race", "with good, and fast beside in case of lateness within"),
+        ("cascade, cascade_top: 7", "with fast, then the top 7 with good within"),
+    ],
+)
+def test_check_tells_how_models_work_together(tmp_path, capsys, strategy, words):
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "stores: [{kind: chroma, listen: '127.0.0.1:0', upstream: 'http://127.0.0.1:1'}]\n"
+        "models: {good: {kind: late_interaction}, fast: {kind: late_interaction}}\n"
+        f"rules: [{{rerank: [good, fast], strategy: {strategy}}}]\n"
+    )
+    assert main(["check", str(path)]) == 0
+    assert words in capsys.readouterr().out
 
 
 def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
@@ -58,7 +76,7 @@ def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
     assert main(["check", path]) == 2
     assert capsys.readouterr().err == (
         f"midrank: {path}:7: rules[0].budget: unknown key - did you mean `budget_ms`? "
-        "allowed: budget_ms, candidates, match, mode, rerank, scores\n"
+        "allowed: budget_ms, candidates, cascade_top, match, mode, rerank, scores, strategy\n"
     )
 
 

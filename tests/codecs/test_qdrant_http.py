@@ -83,6 +83,21 @@ def test_the_collection_is_named_as_people_write_it() -> None:
     assert call_of({"query": [1]}, "/collections/a%2Fb%20%C3%A9/points/query").collection == "a/b \u00e9"
 
 
+@pytest.mark.parametrize(
+    ("query_string", "timeout"),
+    [
+        ("", None),
+        ("?consistency=all", None),
+        ("?timeout=7&consistency=majority", 7.0),
+        ("?consistency=1&%74imeout=%37", 7.0),
+        ("?timeout=9&timeout=3", 3.0),
+        *((f"?timeout={junk}", None) for junk in ("", "-1", "1.5", "7s", "nan", "\u0667", "9" * 400)),
+    ],
+)
+def test_the_seconds_that_the_store_is_given_are_read(query_string, timeout) -> None:
+    assert call_of({"query": [1]}, QUERY + query_string).timeout == timeout
+
+
 # --- which searches are reranked -------------------------------------------------------------
 
 DENSE = {"query": [0.1], "limit": 5}

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class PassAll:
-    """Claims nothing; learns from the answers to the targets it is told of."""
+    """Claims nothing; learns from the answers to the targets it is told of, and sees the writes to others."""
 
     teaching: frozenset[str] = frozenset()
     learnt: list[bytes] = field(default_factory=list)
+    writing: frozenset[str] = frozenset()
+    seen: list[WireRequest] = field(default_factory=list)
 
     def claims(self, method: str, target: str) -> bool:
         return False
@@ -34,6 +36,12 @@ class PassAll:
 
     def learn(self, body: bytes) -> None:
         self.learnt.append(body)
+
+    def wants_write(self, method: str, target: str) -> bool:
+        return target in self.writing
+
+    def written(self, request: WireRequest) -> None:
+        self.seen.append(request)
 
 
 @dataclass
@@ -58,3 +66,9 @@ class ClaimPosts:
 
     def learn(self, body: bytes) -> None:
         raise AssertionError("nothing teaches")
+
+    def wants_write(self, method: str, target: str) -> bool:
+        return False
+
+    def written(self, request: WireRequest) -> None:
+        raise AssertionError("no write is wanted")

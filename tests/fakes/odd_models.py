@@ -23,6 +23,9 @@ class Doubling:
         self.batches.append(tuple(items))
         return [2 * item for item in items]
 
+    def interrupt(self) -> None:
+        pass
+
 
 @dataclass
 class Gated(Doubling):

@@ -7,6 +7,7 @@ end in the store's own order inside the budget. `FAULTY` lists those, for suites
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -39,6 +40,15 @@ class FormulaScorer:
     async def start(self) -> None:
         self.ready = True
 
+    def reach(self, job: ScoreJob) -> int:
+        return len(job.texts)
+
+    def usual_reach(self, seconds: float) -> float:
+        return math.inf
+
+    def figures(self) -> dict[str, float]:
+        return {}
+
     async def score(self, job: ScoreJob) -> Scores:
         self.jobs.append(job)
         return Scores(self.formula(job), scorer=self.name)
@@ -59,6 +69,20 @@ class Reversing(FormulaScorer):
 
     def formula(self, job: ScoreJob) -> NDArray[np.float32]:
         return np.arange(len(job.texts), dtype=np.float32)
+
+
+@dataclass
+class ShortSighted(FormulaScorer):
+    """Says that it will reach `sees` texts, and scores all."""
+
+    name: str = "short_sighted"
+    sees: int = 1
+
+    def reach(self, job: ScoreJob) -> int:
+        return min(self.sees, len(job.texts))
+
+    def usual_reach(self, seconds: float) -> float:
+        return self.sees
 
 
 @dataclass

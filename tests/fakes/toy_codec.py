@@ -1,7 +1,8 @@
 """The smallest store there can be: a codec for it and the store itself, for tests of everything above codecs.
 
 A request is JSON: {"searches": [{"rows": [first, end], "q": text or null, "plain": bool}]}. An answer is one
-list of row numbers per search. Row n has the text "row n", but for `textless` ones.
+list of row numbers per search. Row n has the text "row n", but for `textless` ones. A write is a PUT to
+/COLLECTION/rows, its body a list of texts.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class ToyCall:
     body: dict
     textless: frozenset[int]
     collection: str = "toys"
+    timeout: float | None = None
 
     @property
     def searches(self):
@@ -101,6 +103,15 @@ class ToyCodec:
     def decode_request(self, request: WireRequest) -> ToyCall:
         try:
             return ToyCall(request, orjson.loads(request.body), self.textless)
+        except orjson.JSONDecodeError as error:
+            raise Undecodable("not JSON") from error
+
+    def writes(self, method, target):
+        return target.split("/")[1] if method == "PUT" and target.endswith("/rows") else None
+
+    def decode_write(self, request: WireRequest):
+        try:
+            yield from orjson.loads(request.body)
         except orjson.JSONDecodeError as error:
             raise Undecodable("not JSON") from error
 

@@ -7,7 +7,8 @@ import pytest
 from multidict import CIMultiDict
 
 from proxy.errors import UPSTREAM_JUNK, Unanswerable
-from proxy.listeners.http_relay import Copy, relay
+from proxy.listeners.http_copy import Copy
+from proxy.listeners.http_relay import relay
 
 
 class CutOff:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from safetensors.numpy import load_file
 from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
-from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
+from proxy.scoring.cost_model import Shape
+from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Pair, Reading, pair_tokens
 from proxy.scoring.prepared_model import prepare
+from proxy.scoring.text_graph import TextInput
 from proxy.scoring.text_reader import TextReader
-from tests.fakes.tiny_bert import logit
+from tests.fakes.tiny_bert import POSITIONS, logit
 
 TEXTS = ("the cat sat on the mat.", "the dog ran far away.", "a b c d e f g h", "")
 QUERY = "which is the longest river of the world?"
@@ -93,10 +96,46 @@ async def test_what_is_not_reached_has_no_score(started, tiny_cross_encoder):
     assert np.isnan((await scorer.score(job("which cat ?", seconds=-1))).values).all()
 
 
-async def test_too_much_work_is_refused_at_once(started, tiny_cross_encoder):
-    scorer = await started(tiny_cross_encoder)
-    with pytest.raises(Unscored, match=Reason.OVERLOADED):
-        await scorer.score(job("which cat ?", TEXTS * 1000))
+async def test_a_search_has_no_more_tokens_read_than_it_may(started, tiny_cross_encoder):
+    text = "the cat sat on the mat."
+    tokens = pair_tokens(Pair("which cat ?", text, POSITIONS))
+    reading = Reading(max_tokens=POSITIONS, min_tokens=POSITIONS, per_search=3 * tokens)
+    scorer = await started(tiny_cross_encoder, reading=reading)
+    scores = await scorer.score(job("which cat ?", [text] * 5))
+    assert np.isnan(scores.values).tolist() == [False, False, False, True, True]
+
+
+async def test_a_shorter_window_is_read_where_the_least_depth_is_out_of_reach(started, tiny_cross_encoder):
+    reading = Reading(max_tokens=POSITIONS, min_tokens=8)
+    scorer = await started(tiny_cross_encoder, reading=reading)
+    for tokens in (10, 20, 40):
+        for _ in range(600):
+            scorer.engine.cost.observe(Shape(1, tokens), tokens / 10)
+    long = "the cat sat on the mat. " * 10
+    hurried = job("cat ?", [long] * 4, seconds=6.0)
+    unhurried = job("cat ?", [long] * 4, seconds=600.0)
+    assert scorer.reach(unhurried) == 4
+    assert {pair.max_tokens for pair in scorer._planned(unhurried)[0]} == {POSITIONS}
+    short = {pair.max_tokens for pair in scorer._planned(replace(hurried, at_least=3))[0]}
+    assert max(short) < POSITIONS
+
+
+async def test_the_best_window_of_a_long_text_counts(started, tiny_cross_encoder):
+    one = Reading(max_tokens=16, min_tokens=16)
+    windowed = await started(tiny_cross_encoder, precision="fp32", reading=replace(one, windows=8))
+    plain = await started(tiny_cross_encoder, precision="fp32", reading=one)
+    text = "the dog ran far away . " * 3 + "the cat sat on the mat ."
+    whole = (await windowed.score(job("cat ?", [text]))).values[0]
+    start = (await plain.score(job("cat ?", [text]))).values[0]
+    assert whole > start or whole == pytest.approx(start)
+    graph = windowed._graph
+    (logits,) = graph.run([TextInput(text, "cat ?", 16, 8)])
+    assert len(logits) > 1
+    assert whole == pytest.approx(float(logits.max()))
+
+
+def test_the_query_is_counted_in_every_window():
+    assert pair_tokens(Pair("q" * 45, "t" * 450, 64, 4)) > pair_tokens(Pair("q" * 45, "t" * 450, 512, 1))
 
 
 async def test_an_embedding_model_is_refused(tiny_encoder):
@@ -135,7 +174,7 @@ async def test_a_graph_of_another_kind_does_not_become_ready(tiny_cross_encoder,
 async def test_float_scores_are_those_of_sentence_transformers(started, real_cross_encoder):
     sentence_transformers = pytest.importorskip("sentence_transformers", reason="needs the [torch] extra")
     torch = pytest.importorskip("torch", reason="needs the [torch] extra")
-    scorer = await started(real_cross_encoder, precision="fp32", max_tokens=512)
+    scorer = await started(real_cross_encoder, precision="fp32", reading=Reading(512, 512))
     found = (await scorer.score(job(QUERY, PASSAGES))).values
     model = sentence_transformers.CrossEncoder(real_cross_encoder, device="cpu", max_length=512)
     expected = model.predict([(QUERY, text) for text in PASSAGES], activation_fn=torch.nn.Identity())

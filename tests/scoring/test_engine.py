@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.engine import Engine, micro_batches
+from proxy.scoring.cost_model import Shape
+from proxy.scoring.engine import Engine, Outputs
 from tests.fakes.odd_models import Doubling, Failing, Gated, Lying
 
 if TYPE_CHECKING:
@@ -55,25 +54,25 @@ async def soon(coroutine) -> asyncio.Task:
 
 async def test_every_item_gets_its_own_output():
     async with running(Doubling(), threads=3) as engine:
-        assert await engine.submit(range(50)) == [2 * number for number in range(50)]
+        assert (await engine.submit(range(50))).values == [2 * number for number in range(50)]
 
 
 async def test_outputs_come_back_in_the_order_of_the_items_whatever_the_batches():
     async with running(Doubling(), batch_size=4) as engine:
         items = [9, 1, 8, 2, 7, 3, 6, 4, 5]
-        assert await engine.submit(items) == [2 * item for item in items]
+        assert (await engine.submit(items)).values == [2 * item for item in items]
 
 
 async def test_a_job_never_gets_the_outputs_of_another():
     async with running(Doubling(), threads=4, batch_size=3) as engine:
         jobs = [range(start, start + 7) for start in range(0, 7000, 7)]
         results = await asyncio.gather(*(engine.submit(job, in_ms(30_000), keep=None) for job in jobs[:140]))
-    assert results == [[2 * item for item in job] for job in jobs[:140]]
+    assert [one.values for one in results] == [[2 * item for item in job] for job in jobs[:140]]
 
 
 async def test_no_items_are_no_work():
     async with running(Doubling()) as engine:
-        assert await engine.submit([]) == []
+        assert (await engine.submit([])).values == []
 
 
 # --- deadlines ---------------------------------------------------------------------------------
@@ -83,23 +82,23 @@ async def test_at_the_deadline_a_job_gets_what_is_computed():
     model = Gated()
     async with running(model) as engine:
         model.let_through(2)
-        assert await engine.submit([1, 2, 3, 4], in_ms(100)) == [2, 4, None, None]
+        assert (await engine.submit([1, 2, 3, 4], in_ms(100))).values == [2, 4, None, None]
 
 
 async def test_what_is_left_at_the_deadline_is_never_computed():
     model = Gated()
     async with running(model) as engine:
-        assert await engine.submit([1, 2, 3], in_ms(20)) == [None, None, None]
+        assert (await engine.submit([1, 2, 3], in_ms(20))).values == [None, None, None]
         assert engine.waiting == 0
         model.let_through(10)
-        assert await engine.submit([7]) == [14]
+        assert (await engine.submit([7])).values == [14]
     assert model.batches == [(1,), (7,)]
 
 
 async def test_a_deadline_in_the_past_costs_no_model_time():
     model = Doubling()
     async with running(model) as engine:
-        assert await engine.submit([1], in_ms(-1)) == [None]
+        assert (await engine.submit([1], in_ms(-1))).values == [None]
     assert model.batches == []
 
 
@@ -131,7 +130,7 @@ async def test_an_output_that_is_late_for_its_job_is_still_kept():
     kept: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
     async with running(model) as engine:
         job = engine.submit([5], in_ms(10), keep=lambda place, output: kept.put_nowait((place, output)))
-        assert await job == [None]
+        assert (await job).values == [None]
         model.let_through()
         assert await kept.get() == (0, 10)
 
@@ -174,11 +173,11 @@ async def test_a_full_queue_refuses_at_once_and_counts_it(idle):
         assert engine.waiting == 3
         with pytest.raises(Unscored, match=Reason.OVERLOADED):
             await engine.submit([5, 6], idle=idle)
-        assert engine.refused == 2
+        assert engine.refused == 1
         waiting_job = await soon(engine.submit([7], idle=idle))
         model.let_through(5)
-        assert await waiting_job == [14]
-        assert await running_job == [2, 4, 6, 8]
+        assert (await waiting_job).values == [14]
+        assert (await running_job).values == [2, 4, 6, 8]
 
 
 async def test_there_are_never_more_model_calls_than_threads_however_many_waiters_give_up():
@@ -192,7 +191,7 @@ async def test_there_are_never_more_model_calls_than_threads_however_many_waiter
         survivor = await soon(engine.submit([4]))
         await entered(model, 2)
         model.let_through(1000)
-        assert await survivor == [8]
+        assert (await survivor).values == [8]
     assert model.most_inside == 2
 
 
@@ -207,11 +206,11 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind():
         results = await asyncio.gather(*jobs, return_exceptions=True)
         assert engine.waiting == 0
         assert not engine._live._jobs
-        assert await engine.submit([1]) == [2]
+        assert (await engine.submit([1])).values == [2]
         assert threading.active_count() <= threads + 2
     for result in results:
-        if not isinstance(result, asyncio.CancelledError):
-            assert all(output in (None, 2 * item) for item, output in enumerate(result))
+        if isinstance(result, Outputs):
+            assert all(output in (None, 2 * item) for item, output in enumerate(result.values))
 
 
 # --- broken models -----------------------------------------------------------------------------
@@ -222,10 +221,10 @@ async def test_a_model_that_raises_costs_the_job_its_result_and_nobody_else(capl
         good, bad = await asyncio.gather(
             engine.submit([1, 2, 3]), engine.submit([1, -1, 2]), return_exceptions=True
         )
-        assert good == [2, 4, 6]
+        assert good.values == [2, 4, 6]
         assert isinstance(bad, Unscored)
         assert bad.reason is Reason.SCORER_ERROR
-        assert await engine.submit([5]) == [10]
+        assert (await engine.submit([5])).values == [10]
     assert [record.message for record in caplog.records] == ["model call failed"]
 
 
@@ -250,7 +249,7 @@ async def test_under_a_hung_model_every_job_still_ends_at_its_deadline_and_nothi
     model = Gated()
     async with running(model) as engine:
         for _ in range(5):
-            assert await engine.submit([1, 2], in_ms(5)) == [None, None]
+            assert (await engine.submit([1, 2], in_ms(5))).values == [None, None]
         assert engine.waiting == 0
         assert not engine._live._jobs
 
@@ -263,7 +262,7 @@ async def test_closing_lets_jobs_go_with_what_they_have_even_if_the_model_hangs(
     job = await soon(engine.submit([1, 2, 3]))
     await entered(model, 2)
     engine.close()
-    assert await job == [2, None, None]
+    assert (await job).values == [2, None, None]
     model.let_through(10)
 
 
@@ -276,28 +275,125 @@ async def test_the_threads_end_after_closing():
     await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in mine))
 
 
-# --- micro-batches -----------------------------------------------------------------------------
+async def test_of_a_batch_that_fails_only_the_guilty_job_does(caplog):
+    """Items of different searches share calls; one that the model can't bear must not cost the others."""
+    model = Failing()
+    async with running(model, batch_size=4) as engine:
+        results = await asyncio.gather(
+            engine.submit([1]), engine.submit([-5]), engine.submit([2]), return_exceptions=True
+        )
+    assert [one.values for one in (results[0], results[2])] == [[2], [4]]
+    assert isinstance(results[1], Unscored)
+    assert results[1].reason is Reason.SCORER_ERROR
 
 
-@given(st.lists(st.integers(0, 500), max_size=100), st.integers(1, 8))
-def test_batches_hold_every_place_once(sizes, batch_size):
-    batches = list(micro_batches(sizes, batch_size))
-    assert sorted(place for batch in batches for place in batch) == list(range(len(sizes)))
-    assert all(1 <= len(batch) <= batch_size for batch in batches)
+async def test_a_call_that_hangs_is_given_up_and_its_thread_replaced(caplog):
+    model = Gated()
+    async with running(model, patience=0.05) as engine:
+        stuck = await soon(engine.submit([1, 2]))
+        await entered(model)
+        with pytest.raises(Unscored, match=Reason.MODEL_HUNG):
+            await stuck
+        other = await soon(engine.submit([3]))
+        await entered(model)
+        model.let_through(2)
+        assert (await other).values == [6]
+    assert [record.message for record in caplog.records] == ["model call hangs; its thread is replaced"]
+    assert model.batches.count((3,)) == 1
 
 
-@given(st.lists(st.integers(0, 500), max_size=100), st.integers(1, 8))
-def test_batches_stay_near_the_top_of_the_list(sizes, batch_size):
-    """So that what is scored at a deadline is the top, give or take a window."""
-    seen = 0
-    for batch in micro_batches(sizes, batch_size):
-        assert max(batch) < seen + 4 * batch_size
-        seen += len(batch)
+async def test_a_thread_that_comes_back_from_a_hung_call_ends(caplog):
+    model = Gated()
+    async with running(model, patience=0.02) as engine:
+        with pytest.raises(Unscored, match=Reason.MODEL_HUNG):
+            await engine.submit([1])
+        (hung,) = [one for one in threading.enumerate() if one.name == "midrank-test"][:1]
+        model.let_through()
+        await asyncio.to_thread(hung.join, 5)
+        assert not hung.is_alive()
+        model.let_through()
+        assert (await engine.submit([3])).values == [6]
 
 
-def test_items_of_similar_size_share_a_batch():
-    assert list(micro_batches([9, 1, 8, 2, 7, 3, 6, 4], 2)) == [(1, 3), (5, 7), (6, 4), (2, 0)]
+async def test_a_model_that_hangs_again_and_again_is_not_asked_any_more(caplog):
+    model = Gated()
+    async with running(model, patience=0.001) as engine:
+        for _ in range(8):
+            with pytest.raises(Unscored, match=Reason.MODEL_HUNG):
+                await engine.submit([1])
+        with pytest.raises(Unscored, match=Reason.MODEL_FAILED):
+            await engine.submit([1])
 
 
-def test_single_texts_keep_the_order_of_the_list():
-    assert list(micro_batches([9, 1, 5], 1)) == [(0,), (1,), (2,)]
+# --- admission ---------------------------------------------------------------------------------
+
+
+async def busy(model, engine: Engine, seconds_per_item: float) -> asyncio.Task:
+    """Teach the engine what an item costs, and have it work on one while another one waits."""
+    for _ in range(40):
+        engine.cost.observe(Shape(1, 1), seconds_per_item)
+    first = await soon(engine.submit([1, 1], in_ms(60_000)))
+    await entered(model)
+    return first
+
+
+async def test_a_job_that_can_not_make_its_least_depth_is_refused_at_once_and_costs_nothing():
+    model = Gated()
+    async with running(model) as engine:
+        first = await busy(model, engine, 10.0)
+        with pytest.raises(Unscored, match=Reason.OVERLOADED):
+            await engine.submit([1] * 10, in_ms(11_000), at_least=5)
+        assert engine.refused == 1
+        model.let_through(10)
+        await first
+    assert model.batches == [(1,), (1,)]
+
+
+async def test_where_nothing_waits_a_job_is_tried_whatever_is_predicted():
+    """A prediction that is far too high would else never be corrected."""
+    model = Doubling()
+    async with running(model) as engine:
+        for _ in range(40):
+            engine.cost.observe(Shape(1, 1), 100.0)
+        assert (await engine.submit([1, 1], in_ms(5_000), at_least=2)).values == [2, 2]
+
+
+async def test_under_load_a_job_is_cut_from_its_end_and_says_so():
+    model = Gated()
+    async with running(model) as engine:
+        first = await busy(model, engine, 1.0)
+        jobs = [await soon(engine.submit([1] * 10, in_ms(60_000), at_least=2)) for _ in range(20)]
+        model.let_through(1000)
+        await first
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+    reached = [
+        sum(output is not None for output in one.values) for one in results if isinstance(one, Outputs)
+    ]
+    assert any(one.shortened for one in results if isinstance(one, Outputs))
+    for one in results:
+        if isinstance(one, Outputs):
+            depth = sum(output is not None for output in one.values)
+            assert one.values == [2] * depth + [None] * (10 - depth)
+            assert one.shortened == (depth < 10)
+        else:
+            assert one.reason is Reason.OVERLOADED
+    assert min(reached) >= 2
+
+
+async def test_a_tenant_that_asks_for_too_much_does_not_slow_down_another():
+    model = Gated()
+    async with running(model) as engine:
+        first = await busy(model, engine, 0.1)
+        flood = [await soon(engine.submit([1] * 10, in_ms(10_000), tenant="loud")) for _ in range(30)]
+        quiet = await soon(engine.submit([1] * 2, in_ms(10_000), tenant="quiet", at_least=2))
+        model.let_through(1000)
+        await asyncio.gather(first, *flood, return_exceptions=True)
+        assert (await quiet).values == [2, 2]
+
+
+async def test_the_calibration_teaches_what_items_cost():
+    async with running(Doubling(), batch_size=2) as engine:
+        await engine.calibrate([10, 100])
+        assert 0 < engine.cost.cost(Shape(1, 10)).p50 < 1
+        assert engine.reach([10, 100], in_ms(30_000)) == 2
+        assert engine.seconds([10, 100]) > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,12 +11,11 @@ import pytest
 from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
-from proxy.scoring.late_interaction import LateInteraction, Passage, TextModel
+from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.prepared_model import prepare
+from proxy.scoring.text_graph import LocalTextGraph
+from proxy.scoring.text_model import Encoding, Passage, TextModel
 from proxy.scoring.token_matrices import TokenMatrices
-
-if TYPE_CHECKING:
-    from proxy.scoring.late_interaction import Encoded
 
 TEXTS = ("the cat sat on the mat.", "the dog ran far away.", "a b c d e f g h")
 
@@ -76,11 +74,9 @@ async def test_known_documents_need_the_model_for_the_query_only(started):
     scorer = await started(matrices=matrices)
     await scorer.score(job("which cat ?"))
     assert len(matrices) == 3
-    encoded = scorer._engine._model.encoded = []
-    run = scorer._engine._model.run
-    scorer._engine._model.run = lambda items: encoded.extend(items) or run(items)
+    graph = Holding(scorer, after=100)
     await scorer.score(job("which dog ?"))
-    assert [item.text for item in encoded] == ["which dog ?"]
+    assert graph.texts == ["which dog ?"]
 
 
 async def test_a_text_that_comes_twice_is_encoded_once(started):
@@ -95,8 +91,7 @@ async def test_what_is_not_reached_in_time_is_encoded_afterwards(started):
     """The query comes first, so it is there; the documents warm up, and the next search has them all."""
     matrices = TokenMatrices(2**20)
     scorer = await started(matrices=matrices)
-    held = Holding(scorer._engine._model, after=2)
-    scorer._engine._model = held
+    held = Holding(scorer, after=2)
     scores = await scorer.score(job("which cat ?", seconds=0.2))
     assert np.isnan(scores.values).tolist() == [False, True, True]
     held.go_on.set()
@@ -105,10 +100,69 @@ async def test_what_is_not_reached_in_time_is_encoded_afterwards(started):
     assert not np.isnan((await scorer.score(job("which cat ?"))).values).any()
 
 
+async def test_what_was_written_is_known_to_the_first_search(started):
+    scorer = await started()
+    assert scorer.eager
+    scorer.learn(TEXTS)
+    while scorer.warm_up.encoded < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    graph = Holding(scorer, after=100)
+    scores = await scorer.score(job("which cat ?"))
+    assert not np.isnan(scores.values).any()
+    assert graph.texts == ["which cat ?"]
+
+
+async def test_known_texts_are_not_learnt_again(started):
+    scorer = await started()
+    await scorer.score(job("which cat ?"))
+    scorer.learn(TEXTS)
+    assert len(scorer.warm_up) == 0
+
+
+async def test_nothing_is_learnt_without_room(started):
+    ample = TokenMatrices(2**20)
+    await (await started(matrices=ample)).score(job("which cat ?"))
+    scorer = await started(matrices=TokenMatrices(ample.nbytes + 100))
+    assert scorer.eager
+    await scorer.score(job("which cat ?"))
+    assert not scorer.eager
+
+
+async def test_nothing_is_learnt_before_the_start(tiny_encoder):
+    scorer = LateInteraction(str(tiny_encoder), name="tiny", matrices=TokenMatrices(2**20))
+    assert not scorer.eager
+
+
+async def test_known_documents_are_in_reach_where_unknown_ones_are_not(started, monkeypatch):
+    scorer = await started()
+    await scorer.score(job("which cat ?", TEXTS[:2]))
+    monkeypatch.setattr(scorer.engine, "reach", lambda sizes, *_: min(1, len(sizes)))
+    assert scorer.reach(job("which cat ?")) == 2
+    monkeypatch.setattr(scorer.engine, "reach", lambda *_: 0)
+    assert scorer.reach(job("which cat ?")) == 0
+
+
+async def test_how_far_it_gets_before_the_documents_are_seen_is_not_known(started):
+    assert (await started()).usual_reach(0.001) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("pooling", "windows", "rows"), [(1, 1, 16), (2, 1, 8), (3, 1, 6), (1, 2, 32), (2, 2, 16)]
+)
+async def test_a_long_document_has_a_vector_for_every_run_of_tokens_read(started, pooling, windows, rows):
+    matrices = TokenMatrices(2**20)
+    scorer = await started(
+        matrices=matrices, encoding=Encoding(max_tokens=16, windows=windows, pooling=pooling)
+    )
+    await scorer.score(job("which cat ?", ["the cat " * 500]))
+    (matrix,) = matrices._entries.values()
+    assert len(matrix.values) == rows
+
+
 async def test_known_documents_are_scored_whatever_becomes_of_the_others(started):
     scorer = await started()
     (alone,) = (await scorer.score(job("which cat ?", TEXTS[2:]))).values
-    scorer._engine._model = held = Holding(scorer._engine._model, after=1)
+    held = Holding(scorer, after=1)
     scores = await scorer.score(job("which cat ?", seconds=0.2))
     assert np.isnan(scores.values).tolist() == [True, True, False]
     assert scores.values[2] == alone
@@ -125,10 +179,19 @@ async def test_known_documents_are_scored_when_too_much_waits_for_the_others(sta
 
 async def test_without_the_query_in_time_there_is_no_score(started):
     scorer = await started()
-    scorer._engine._model = held = Holding(scorer._engine._model, after=0)
+    held = Holding(scorer, after=0)
     with pytest.raises(Unscored, match=Reason.LATE):
         await scorer.score(job("which cat ?", seconds=0.02))
     held.go_on.set()
+
+
+async def test_documents_of_a_search_that_is_refused_are_encoded_afterwards(started):
+    scorer = await started()
+    scorer.engine._live.limit = 1
+    with pytest.raises(Unscored, match=Reason.OVERLOADED):
+        await scorer.score(job("which cat ?"))
+    while scorer.warm_up.encoded < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -157,11 +220,13 @@ async def test_documents_are_known_after_a_restart(started, tmp_path):
 
 
 async def test_another_length_makes_other_matrices(started, tmp_path):
-    first = await started(matrices=TokenMatrices(2**20, path=tmp_path / "matrices"), max_tokens=32)
+    first = await started(
+        matrices=TokenMatrices(2**20, path=tmp_path / "matrices"), encoding=Encoding(max_tokens=32)
+    )
     await first.score(job("which cat ?"))
     await first.close()
     matrices = TokenMatrices(2**20, path=tmp_path / "matrices")
-    await started(matrices=matrices, max_tokens=16)
+    await started(matrices=matrices, encoding=Encoding(max_tokens=16))
     assert len(matrices) == 0
 
 
@@ -195,23 +260,29 @@ def test_the_built_in_model_loses_next_to_nothing_in_int8(built_in_model):
 
 
 def encode(model: str, precision: str, text: str) -> np.ndarray:
-    (encoded,) = TextModel(prepare(model, precision=precision), 256).run([Passage(text)])
+    (encoded,) = TextModel(LocalTextGraph(prepare(model, precision=precision)), Encoding(pooling=1)).run(
+        [Passage(text)]
+    )
     return encoded.matrix.unpack()
 
 
 class Holding:
-    """A model that stops after some items until it is told to go on."""
+    """A graph that stops after some texts until it is told to go on; keeps what it was asked."""
 
-    def __init__(self, model: TextModel, after: int) -> None:
-        self._model = model
+    def __init__(self, scorer: LateInteraction, after: int) -> None:
+        """Step between a scorer's model and its graph."""
         self._left = after
         self.go_on = threading.Event()
+        self.texts: list[str] = []
+        model = scorer.engine._model
+        self._graph, model._graph = model._graph, self
 
-    def size(self, item) -> int:
-        return self._model.size(item)
-
-    def run(self, items) -> list[Encoded]:
+    def run(self, inputs) -> list[np.ndarray]:
         if self._left <= 0:
             self.go_on.wait()
-        self._left -= 1
-        return self._model.run(items)
+        self._left -= len(inputs)
+        self.texts += [one.text for one in inputs]
+        return self._graph.run(inputs)
+
+    def interrupt(self) -> None:
+        self._graph.interrupt()

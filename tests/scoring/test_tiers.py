@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from tests.fakes.odd_scorers import (
     NeverReady,
     Refusing,
     Reversing,
+    ShortSighted,
     TermOverlap,
     WrongLength,
 )
@@ -61,6 +64,40 @@ async def test_tiers_that_all_load_are_warming():
     assert not stack.ready
     with pytest.raises(Unscored, match="warming"):
         await stack.score(JOB)
+
+
+async def test_a_tier_that_would_not_get_far_enough_is_passed_over():
+    near, far = ShortSighted(sees=1), Reversing()
+    stack = await tiers(near, far)
+
+    assert (await stack.score(replace(JOB, at_least=2))).scorer == "reversing"
+    assert near.jobs == []
+
+
+async def test_a_tier_that_gets_just_far_enough_is_taken():
+    stack = await tiers(ShortSighted(sees=1), Reversing())
+
+    assert (await stack.score(replace(JOB, at_least=1))).scorer == "short_sighted"
+
+
+async def test_the_last_tier_is_tried_however_far_it_gets():
+    stack = await tiers(ShortSighted(sees=0), ShortSighted(name="last", sees=0))
+
+    assert (await stack.score(replace(JOB, at_least=2))).scorer == "last"
+
+
+async def test_more_is_not_wanted_than_there_is():
+    stack = await tiers(ShortSighted(sees=2), Reversing())
+
+    assert (await stack.score(replace(JOB, at_least=100))).scorer == "short_sighted"
+
+
+async def test_tiers_reach_as_far_as_the_one_that_is_tried():
+    stack = await tiers(ShortSighted(sees=1), ShortSighted(name="last", sees=2))
+
+    assert stack.reach(replace(JOB, at_least=1)) == 1
+    assert stack.reach(replace(JOB, at_least=2)) == 2
+    assert stack.usual_reach(1.0) == 2
 
 
 async def test_tiers_name_and_describe_themselves():

@@ -1,0 +1,68 @@
+"""Qdrant's upserts: `PUT .../points`, and those among the operations of `POST .../points/batch`.
+
+Points come as a list, or as columns: `batch` of `PointsBatch` in the server's OpenAPI. What changes a payload
+without the whole point is not read: its text may be in the part that stays.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from proxy.codecs._json_reader import JsonReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.codecs.text import Json
+
+_WRITE_PATH = re.compile(r"[^?]*/collections/([^/?]+)/points(/batch)?/?(?:\?.*)?", re.DOTALL)
+
+
+def written_collection(method: str, target: str) -> str | None:
+    """Return the name of the collection that a request may write points into; None if it does not."""
+    path = _WRITE_PATH.fullmatch(target)
+    if path is None or method != ("POST" if path[2] else "PUT"):
+        return None
+    return unquote(path[1])
+
+
+def written_payloads(body: bytes) -> Iterator[Json]:
+    """Yield the payloads of the points, read one by one.
+
+    Raises:
+        Undecodable: that is not what the body looks like.
+    """
+    yield from _payloads(JsonReader(body))
+
+
+def _payloads(reader: JsonReader) -> Iterator[Json]:
+    for key in reader.members():
+        if key == b"points":
+            for _ in reader.elements():
+                yield from _under(reader, b"payload")
+        elif key == b"batch":
+            yield from _column(reader)
+        elif key == b"operations":
+            for _ in reader.elements():
+                yield from _upserted(reader)
+
+
+def _upserted(reader: JsonReader) -> Iterator[Json]:
+    for operation in reader.members():
+        if operation == b"upsert":
+            yield from _payloads(reader)
+
+
+def _column(reader: JsonReader) -> Iterator[Json]:
+    for key in reader.members():
+        if key == b"payloads":
+            for _ in reader.elements():
+                yield reader.value()
+
+
+def _under(reader: JsonReader, wanted: bytes) -> Iterator[Json]:
+    for key in reader.members():
+        if key == wanted:
+            yield reader.value()

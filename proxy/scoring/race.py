@@ -1,0 +1,101 @@
+"""Two scorers at once: a cheap one that surely has something, and a better one that wins if it is in time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from proxy.errors import Unscored
+from proxy.model import Reason
+from proxy.scoring.checked import checked_scores
+from proxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.scoring.base import ScoreJob, Scorer, Scores
+
+# Seconds after its deadline that a scorer is waited for: those who hand over at the deadline are in time.
+_GRACE = 0.002
+
+
+class Race:
+    """Answers with the better scorer's scores if it scored as many texts as the floor, else with the floor's.
+
+    Both take their model time: this buys certainty against a better tier that hangs, with work that is thrown
+    away whenever it does not.
+    """
+
+    pointwise = True
+
+    def __init__(self, better: Scorer, floor: Scorer) -> None:
+        self._better = better
+        self._floor = floor
+        self._tasks = Tasks()
+
+    @property
+    def name(self) -> str:
+        """Name both."""
+        return f"{self._better.name}|{self._floor.name}"
+
+    @property
+    def ready(self) -> bool:
+        """Say whether one of them can score."""
+        return self._better.ready or self._floor.ready
+
+    async def start(self) -> None:
+        """Do nothing: both are started by their owner."""
+
+    def reach(self, job: ScoreJob) -> int:
+        """Return what the one that gets farther reaches."""
+        return max((one.reach(job) for one in (self._better, self._floor) if one.ready), default=0)
+
+    def usual_reach(self, seconds: float) -> float:
+        """Return what the one that gets farther reaches."""
+        return max(self._better.usual_reach(seconds), self._floor.usual_reach(seconds))
+
+    def figures(self) -> Mapping[str, float]:
+        """Return nothing: it is the models that are watched."""
+        return {}
+
+    async def score(self, job: ScoreJob) -> Scores:
+        """Return one's scores.
+
+        Raises:
+            Unscored: neither has any; the reason is the floor's.
+        """
+        until = job.deadline + _GRACE
+        tasks = [
+            self._tasks.spawn(checked_scores(one, job), f"race:{one.name}")
+            for one in (self._better, self._floor)
+        ]
+        try:
+            better, floor = [await _result(task, until) for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
+        if isinstance(floor, Reason):
+            if isinstance(better, Reason):
+                raise Unscored(floor)
+            return better
+        if isinstance(better, Reason) or _scored(better) < _scored(floor):
+            return floor
+        return better
+
+    async def close(self) -> None:
+        """Give up on races that still run."""
+        await self._tasks.close()
+
+
+async def _result(task: asyncio.Task[Scores | Reason], until: float) -> Scores | Reason:
+    """Return what a scorer has by then; one that does not even end by then is late."""
+    await asyncio.wait({task}, timeout=until - asyncio.get_running_loop().time())
+    if not task.done():
+        return Reason.LATE
+    return Reason.SCORER_ERROR if task.cancelled() else task.result()
+
+
+def _scored(scores: Scores) -> int:
+    return int(np.count_nonzero(~np.isnan(scores.values)))

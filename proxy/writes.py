@@ -1,0 +1,89 @@
+"""Documents that a store has taken: read out of passing writes, and told to the scorers that want them.
+
+A write is looked at only once the store has accepted it, a few documents at a time with live searches in
+between, and whatever goes wrong here is counted and nothing else: the app has had its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from proxy.errors import Undecodable
+from proxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from proxy.codecs.base import Codec
+    from proxy.model import WireRequest
+    from proxy.names import CollectionNames
+    from proxy.scoring.warm_up import Learner
+
+# Writes that are read at once, each of them held in memory; one comes in seldom before the last one is read.
+_AT_ONCE = 4
+# Documents between two looks at the event loop: about a millisecond.
+_STEP = 16
+
+_log = logging.getLogger(__name__)
+
+
+class Writes:
+    """The writes to one store. `learners` tells who wants the documents of a collection, by its name."""
+
+    def __init__(
+        self, codec: Codec, names: CollectionNames, learners: Callable[[str], Sequence[Learner]]
+    ) -> None:
+        self._codec = codec
+        self._names = names
+        self._learners = learners
+        self._tasks = Tasks()
+        self.read = 0  # writes that were read to their end
+        self.dropped = 0  # writes that came while too many were being read, or of an unknown collection
+        self.undecodable = 0  # writes that were not understood, or not to their end
+
+    def wanted(self, method: str, target: str) -> bool:
+        """Say whether a passing request is a write that somebody could learn from. Cheap."""
+        collection = self._codec.writes(method, target)
+        if collection is None:
+            return False
+        # Without the name it can't be told which rule holds; it is asked for when the write has been taken.
+        return not self._names.knows(collection) or bool(self._eager(collection))
+
+    def add(self, request: WireRequest) -> None:
+        """Read a write that the store has taken, soon; never raises."""
+        if len(self._tasks) < _AT_ONCE:
+            self._tasks.spawn(self._read(request), "read write")
+        else:
+            self.dropped += 1
+
+    async def close(self) -> None:
+        """Forget the writes that are being read."""
+        await self._tasks.close()
+
+    async def _read(self, request: WireRequest) -> None:
+        collection = self._codec.writes(request.method, request.target)
+        if collection is None:
+            return
+        if not self._names.knows(collection):
+            await self._names.find(request, collection)
+        if not self._names.knows(collection):
+            self.dropped += 1
+            return
+        # The fields that hold the text depend on the name, too: nothing is read before it is known.
+        texts = self._codec.decode_write(request)
+        try:
+            while (learners := self._eager(collection)) and (some := list(islice(texts, _STEP))):
+                for learner in learners:
+                    learner.learn(some)
+                await asyncio.sleep(0)
+        except Undecodable as error:
+            _log.info("write not understood", extra={"why": str(error)})
+            self.undecodable += 1
+        else:
+            self.read += 1
+
+    def _eager(self, collection: str) -> list[Learner]:
+        return [one for one in self._learners(self._names.name(collection)) if one.eager]

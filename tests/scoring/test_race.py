@@ -1,0 +1,68 @@
+"""The better one wins if it is in time; the floor is there if it is not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from proxy.errors import Unscored
+from proxy.model import Reason
+from proxy.scoring.base import ScoreJob
+from proxy.scoring.race import Race
+from tests.fakes.odd_scorers import (
+    AllNaN,
+    Crashing,
+    Halfway,
+    Hanging,
+    NeverReady,
+    Refusing,
+    Reversing,
+    TermOverlap,
+)
+
+
+async def raced(better, floor, *, milliseconds=1000.0):
+    for scorer in (better, floor):
+        if not isinstance(scorer, NeverReady):
+            await scorer.start()
+    race = Race(better, floor)
+    deadline = asyncio.get_running_loop().time() + milliseconds / 1000
+    try:
+        return await race.score(ScoreJob("q", ("a", "q", "b", "c"), deadline))
+    finally:
+        for scorer in (better, floor):
+            await scorer.close()
+        await race.close()
+
+
+async def test_the_better_one_wins_if_it_is_in_time():
+    assert (await raced(TermOverlap(), Reversing())).scorer == "term_overlap"
+
+
+@pytest.mark.parametrize("better", [Crashing, Refusing, AllNaN, NeverReady])
+async def test_the_floor_stands_in_for_a_better_one_that_fails(better):
+    assert (await raced(better(), Reversing())).scorer == "reversing"
+
+
+async def test_the_floor_stands_in_for_one_that_scored_less():
+    assert (await raced(Halfway(), Reversing())).scorer == "reversing"
+
+
+async def test_one_that_hangs_costs_the_deadline_and_not_the_floor():
+    assert (await raced(Hanging(), Reversing(), milliseconds=20)).scorer == "reversing"
+
+
+async def test_the_better_one_stands_alone_if_the_floor_fails():
+    assert (await raced(Halfway(), Crashing())).scorer == "halfway"
+
+
+async def test_if_both_fail_the_floor_says_why():
+    with pytest.raises(Unscored, match=Reason.OVERLOADED):
+        await raced(Crashing(), Refusing())
+
+
+async def test_a_race_names_and_describes_itself():
+    race = Race(TermOverlap(ready=True), NeverReady())
+    assert (race.name, race.ready, race.pointwise) == ("term_overlap|never_ready", True, True)
+    assert race.reach(ScoreJob("q", ("a", "b"), 0.0)) == 2
