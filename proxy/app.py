@@ -10,7 +10,7 @@ import logging
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
@@ -27,6 +27,7 @@ from proxy.policy import (
     QdrantStore,
     split_address,
 )
+from proxy.pulse import Pulse
 from proxy.scoring.cascade import Cascade
 from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Reading
 from proxy.scoring.late_interaction import LateInteraction
@@ -80,6 +81,7 @@ class App:
         self._rankers: dict[Scoring, Ranker] = {}
         self._stores: dict[str, _StoreFront] = {}
         self._admin = AdminListener(policy.admin, self.model_states) if policy.admin else None
+        self._pulse = Pulse()
         self._loading = Tasks()
         self._loads: list[asyncio.Task[None]] = []
 
@@ -115,12 +117,12 @@ class App:
             for rule in self._policy.rules
             if rule.mode != "off"
         }
+        self._loading.spawn(self._pulse.run(), "pulse")
         self._telemetry.watch(partial(_asked_on, asyncio.get_running_loop(), self.model_figures))
+        shared = _Shared(self._rankers, self._telemetry, self._learners, self._pulse)
         try:
             for store in self._policy.stores:
-                self._stores[store.name] = front = _StoreFront(
-                    store, self._policy, self._rankers, self._telemetry, self._learners
-                )
+                self._stores[store.name] = front = _StoreFront(store, self._policy, shared)
                 await front.start()
                 where = "{}:{}".format(*front.listener.address)
                 _log.info("listening", extra={"store": store.name, "at": where, "upstream": store.upstream})
@@ -200,6 +202,15 @@ def locate_models(policy: Policy) -> None:
         raise BadConfig(tuple(mistakes))
 
 
+class _Shared(NamedTuple):
+    """What the fronts of all stores use together."""
+
+    rankers: Mapping[Scoring, Ranker]
+    telemetry: Telemetry
+    learners: Mapping[str, Learner]
+    pulse: Pulse
+
+
 class _StoreFront:
     """What stands in front of one store."""
 
@@ -207,9 +218,7 @@ class _StoreFront:
         self,
         store: Store,
         policy: Policy,
-        rankers: Mapping[Scoring, Ranker],
-        telemetry: Telemetry,
-        learners: Mapping[str, Learner],
+        shared: _Shared,
     ) -> None:
         self._upstream = HttpUpstream(store.upstream, silence_timeout=store.timeout_s)
         codec, names = _codec(store, policy, self._upstream.fetch)
@@ -219,9 +228,10 @@ class _StoreFront:
             codec=codec,
             names=names,
             fetch=self._upstream.fetch,
-            rankers=rankers,
-            telemetry=telemetry,
-            learners=learners,
+            rankers=shared.rankers,
+            telemetry=shared.telemetry,
+            learners=shared.learners,
+            pulse=shared.pulse,
         )
         host, port = split_address(store.listen)
         self.listener = HttpListener(self._pipeline, self._upstream, host=host, port=port, name=store.name)

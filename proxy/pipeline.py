@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,7 @@ from proxy.caution import Caution
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
 from proxy.plan import Plan, Prospect, make_plan, switched_off
+from proxy.pulse import Pulse
 from proxy.scoring.ranker import Ranked
 from proxy.tasks import Tasks
 from proxy.writes import Writes
@@ -85,8 +87,13 @@ class Pipeline:
         rankers: Mapping[Scoring, Ranker],
         telemetry: Telemetry,
         learners: Mapping[str, Learner] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
-        """Take the parts; `learners` are those of the models, by name, that want to know texts early."""
+        """Take the parts.
+
+        `learners` are those of the models, by name, that want to know texts early; `pulse` says how late the
+        event loop runs.
+        """
         self._store = store
         self._policy = policy
         self._codec = codec
@@ -95,7 +102,8 @@ class Pipeline:
         self._rankers = rankers
         self._telemetry = telemetry
         self._learners = learners or {}
-        self._writes = Writes(codec, names, self._learners_of)
+        self._pulse = pulse or Pulse()
+        self._writes = Writes(codec, names, self._learners_of, partial(telemetry.count_write, store))
         self._shadows = Tasks()
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
         self._loop_time = asyncio.get_running_loop().time
@@ -177,7 +185,11 @@ class Pipeline:
             request.headers,
             self._policy.rule(self._store, self._names.name(call.collection)),
             Prospect(
-                self._caution.row_limit(call.collection), call.timeout, self._store_seconds, self._reach
+                row_limit=self._caution.row_limit(call.collection),
+                timeout=call.timeout,
+                store_seconds=self._store_seconds,
+                lag=self._pulse.lag,
+                reach=self._reach,
             ),
         )
         if isinstance(plan, Reason):

@@ -71,13 +71,15 @@ class Prospect(NamedTuple):
     """What is known before the store is asked.
 
     `row_limit` is the most rows that the store is known to give, None without a known limit; `timeout` the
-    seconds that the request itself gives the store; `store_seconds` what the store usually takes.
+    seconds that the request itself gives the store; `store_seconds` what the store usually takes. `lag` is
+    how late the event loop runs: the request has waited for that, and waits again before it is answered.
     `reach(rule, seconds)` predicts how many candidates the rule's scorers get through.
     """
 
     row_limit: int | None = None
     timeout: float | None = None
     store_seconds: float = 0.0
+    lag: float = 0.0
     reach: Callable[[Rule, float], float] = lambda _rule, _seconds: math.inf
 
 
@@ -96,9 +98,9 @@ def make_plan(
         return Reason.MODE_OFF
     if prospect.row_limit == 0:
         return Reason.REFUSED
-    budget = _budget(headers, rule)
+    budget = _budget(headers, rule) - 2 * prospect.lag
     patience = inherited(headers, prospect.timeout)
-    patience = math.inf if patience is None else max(0.0, patience - RETURN_MARGIN)
+    patience = math.inf if patience is None else patience - RETURN_MARGIN - 2 * prospect.lag
     time_left = min(budget, patience - prospect.store_seconds)
     if time_left <= 0:
         return Reason.NO_BUDGET

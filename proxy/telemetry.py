@@ -41,6 +41,7 @@ CANDIDATES = "midrank.candidates"
 SCORED = "midrank.scored"
 OUTCOME = "midrank.outcome"
 REASON = "midrank.reason"
+FATE = "midrank.write.fate"
 ERROR_TYPE = "error.type"
 
 # Stable database conventions: opentelemetry.io/docs/specs/semconv/database/database-spans
@@ -59,6 +60,7 @@ RERANKER_OUTPUT = "reranker.output_documents"
 MAX_DOCUMENTS = 10
 
 OUTCOMES_METRIC = "midrank.rank.outcomes"
+WRITES_METRIC = "midrank.writes"
 ADDED_METRIC = "midrank.exchange.added"
 # Seconds; made for budgets of 50 to 500 ms.
 ADDED_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
@@ -102,6 +104,9 @@ class Telemetry:
         self._tracer = tracer
         self._meter = meter
         self._outcomes = meter and meter.create_counter(OUTCOMES_METRIC, description="Searches by outcome.")
+        self._writes = meter and meter.create_counter(
+            WRITES_METRIC, description="Writes looked at for the texts of their documents."
+        )
         self._added = meter and meter.create_histogram(
             ADDED_METRIC,
             unit="s",
@@ -160,6 +165,11 @@ class Telemetry:
             self._outcomes.add(1, labels)
         if self._added and added is not None:
             self._added.record(added, {STORE: store, OUTCOME: verdict.outcome.value})
+
+    def count_write(self, store: str, fate: str) -> None:
+        """Count a write whose documents are wanted, and what became of it."""
+        if self._writes:
+            self._writes.add(1, {STORE: store, FATE: fate})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from proxy.errors import Undecodable
 from proxy.tasks import Tasks
@@ -27,6 +27,10 @@ _AT_ONCE = 4
 # Documents between two looks at the event loop: about a millisecond.
 _STEP = 16
 
+# What became of a write: read to its end; dropped, as too many came at once or its collection has no name;
+# not understood, or not to its end.
+WriteFate = Literal["read", "dropped", "undecodable"]
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +38,17 @@ class Writes:
     """The writes to one store. `learners` tells who wants the documents of a collection, by its name."""
 
     def __init__(
-        self, codec: Codec, names: CollectionNames, learners: Callable[[str], Sequence[Learner]]
+        self,
+        codec: Codec,
+        names: CollectionNames,
+        learners: Callable[[str], Sequence[Learner]],
+        count: Callable[[WriteFate], None],
     ) -> None:
         self._codec = codec
         self._names = names
         self._learners = learners
         self._tasks = Tasks()
-        self.read = 0  # writes that were read to their end
-        self.dropped = 0  # writes that came while too many were being read, or of an unknown collection
-        self.undecodable = 0  # writes that were not understood, or not to their end
+        self._count = count
 
     def wanted(self, method: str, target: str) -> bool:
         """Say whether a passing request is a write that somebody could learn from. Cheap."""
@@ -57,7 +63,7 @@ class Writes:
         if len(self._tasks) < _AT_ONCE:
             self._tasks.spawn(self._read(request), "read write")
         else:
-            self.dropped += 1
+            self._count("dropped")
 
     async def close(self) -> None:
         """Forget the writes that are being read."""
@@ -70,7 +76,7 @@ class Writes:
         if not self._names.knows(collection):
             await self._names.find(request, collection)
         if not self._names.knows(collection):
-            self.dropped += 1
+            self._count("dropped")
             return
         # The fields that hold the text depend on the name, too: nothing is read before it is known.
         texts = self._codec.decode_write(request)
@@ -81,9 +87,9 @@ class Writes:
                 await asyncio.sleep(0)
         except Undecodable as error:
             _log.info("write not understood", extra={"why": str(error)})
-            self.undecodable += 1
+            self._count("undecodable")
         else:
-            self.read += 1
+            self._count("read")
 
     def _eager(self, collection: str) -> list[Learner]:
         return [one for one in self._learners(self._names.name(collection)) if one.eager]

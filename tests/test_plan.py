@@ -102,6 +102,17 @@ def test_without_a_caller_s_deadline_there_is_no_end_to_its_patience():
     assert plan(Search(10)).patience == math.inf
 
 
+def test_what_the_event_loop_is_late_by_is_taken_off_twice():
+    found = plan(Search(10), headers=(QUERY, ("x-request-timeout-ms", "100")), lag=0.01)
+
+    assert found.budget == pytest.approx(0.13)
+    assert found.patience == pytest.approx(0.08 - RETURN_MARGIN)
+
+
+def test_an_event_loop_that_is_later_than_the_budget_passes_searches_untouched():
+    assert plan(Search(10), lag=0.08) is Reason.NO_BUDGET
+
+
 def test_the_store_s_own_timeout_is_the_caller_s_too():
     assert plan(Search(10), timeout=2.0).patience == pytest.approx(2.0 - RETURN_MARGIN)
 

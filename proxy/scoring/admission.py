@@ -10,6 +10,10 @@ from proxy.scoring.fair_share import FairShare
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+# The share of the threads' time that is given out under overload. With all of it the queue would always be as
+# long as the deadlines allow; at 0.9 half of the searches were done in half of the time, for 4 % fewer texts
+# (ten times too much asked for, 20 to 50 texts of 5 ms, budgets of 150 ms).
+_TARGET = 0.9
 # From this load on a job is cut to its share even if nothing waits. One client that asks again as soon as it
 # has its answer makes a load of 1 all by itself, and takes nothing from anybody.
 _CROWDED = 1.25
@@ -34,7 +38,7 @@ class Admission:
 
     def __init__(self, threads: int, clock: Callable[[], float]) -> None:
         self._threads = threads
-        self._fair = FairShare(threads, clock)
+        self._fair = FairShare(threads * _TARGET, clock)
         self.usual_cost = 0.0  # seconds of an item, a moving average
 
     @property
@@ -62,7 +66,7 @@ class Admission:
         # Work that may take longer than demand is averaged over counts as what it is per second.
         share = self._fair.ask(tenant, usable / max(1.0, span))
         # Where nothing waits, a job is tried whatever is predicted: too high a prediction corrects itself.
-        if queue.all_in_time or (queue.empty and not crowded):
+        if not crowded and (queue.all_in_time or queue.empty):
             return len(costs)
         at_least = min(at_least, len(costs))
         least = sum(costs[:at_least])

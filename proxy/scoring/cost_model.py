@@ -4,8 +4,9 @@ The prediction has two parts. A line, `fixed + per_token * tokens`, holds for ev
 not seen yet. What calls took in units of the line is kept; weighted quantiles (p50, p90) of that say how
 far the machine is from its line now. Recent calls, and ones of the same shape, count most.
 
-Quantiles, not means: on a shared machine a call takes its usual time or several times that, and their mean
-is a time that no call takes. The line is fitted the same way: a sample counts the less the farther it is off.
+Quantiles, since on a shared machine a call takes its usual time or several times that, and their mean is a
+time that no call takes; but many calls in a row take their mean. The line is fitted with the same caution: a
+sample counts the less the farther it is off.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _OFF = 0.25
 # What the line so far counts for, in samples: it stands where all calls have had the same size.
 _INERTIA = 2.0
 
+# What a call counts for at most in the average, in units of the median.
+_LONGEST = 10.0
+
 # Bytes of UTF-8 to a token. Of English it holds for WordPiece; Chinese has three bytes to a character.
 _BYTES_PER_TOKEN = 4.5
 
@@ -49,10 +53,11 @@ class Shape(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Seconds that a call takes in half of all cases, and in nine of ten."""
+    """Seconds that a call takes in half of all cases, in nine of ten, and on average: many calls in a row."""
 
     p50: float
     p90: float
+    mean: float
 
 
 class Line(NamedTuple):
@@ -106,22 +111,26 @@ class CostModel:
     def cost(self, shape: Shape) -> Cost:
         """Predict a call; nothing before the first one was observed, so that it is tried."""
         if not self._count:
-            return Cost(0.0, 0.0)
+            return Cost(0.0, 0.0, 0.0)
         key = (shape.texts, _octave_quarter(shape.tokens))
         ratios = self._costs.get(key)
         if ratios is None:
             ratios = self._costs[key] = self._ratios(*key)
         expected = self._line.fixed + self._line.per_token * max(1, shape.tokens)
-        return Cost(expected * ratios.p50, expected * ratios.p90)
+        return Cost(expected * ratios.p50, expected * ratios.p90, expected * ratios.mean)
 
     def _ratios(self, texts: int, quarter: int) -> Cost:
-        """Return the quantiles of what calls took in units of the line."""
+        """Return what calls took in units of the line."""
         known = min(self._count, _SAMPLES)
         tokens = self._tokens[:known]
         expected = self._line.fixed + self._line.per_token * tokens
         alike = (self._texts[:known] == texts) & (_octave_quarters(tokens) == quarter)
         weights = self._weights() * np.where(alike, 1.0, _OTHER_SHAPE)
-        return Cost(*_quantiles(self._seconds[:known] / expected, weights, (0.5, 0.9)))
+        ratios = self._seconds[:known] / expected
+        p50, p90 = _quantiles(ratios, weights, (0.5, 0.9))
+        # One call that was suspended for a second says nothing about the next.
+        mean = np.average(np.minimum(ratios, _LONGEST * p50), weights=weights)
+        return Cost(p50, p90, float(mean))
 
     def _weights(self) -> NDArray[np.float64]:
         known = min(self._count, _SAMPLES)

@@ -205,13 +205,15 @@ class Engine(Generic[Item, Output]):
         return max(0.0, time / self._admission.usual_cost)
 
     def seconds(self, sizes: Sequence[int]) -> float:
-        """Predict the seconds until items of these sizes are computed, if all else is done."""
-        return sum(self._costs(sizes)) / min(self._threads, max(1, len(sizes)))
+        """Predict the seconds until items of these sizes are computed, if nothing else is to do."""
+        costs = self._costs(sizes)
+        # At the end one thread is done before the others.
+        return max([sum(costs) / self._threads, *costs], default=0.0)
 
     def _costs(self, sizes: Sequence[int]) -> list[float]:
         """Predict the seconds of items, as part of full batches."""
         size = self._batch_size
-        return [self.cost.cost(Shape(size, size * tokens)).p50 / size for tokens in sizes]
+        return [self.cost.cost(Shape(size, size * tokens)).mean / size for tokens in sizes]
 
     def _time_until(self, deadline: float) -> float:
         """Return the seconds of model time from now to a deadline, without the calls under way."""

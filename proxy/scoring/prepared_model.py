@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 
 # Raised with every change of the graphs, so that an export cached by an older midrank is not used.
-GRAPH_VERSION = 3
+GRAPH_VERSION = 4
 
 
 def no_progress(step: int, total: int, label: str) -> None:

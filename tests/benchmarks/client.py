@@ -11,7 +11,7 @@ import asyncio
 import gc
 import re
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,13 @@ _ADDED = re.compile(r"midrank;dur=([0-9.]+)")
 class Answer:
     """What became of one search. Without an `error` it is a page of ids, which may still be the wrong ones.
 
-    `latency` counts in seconds from when it was due; `added` is what midrank itself says that it took.
+    `latency` counts in seconds from when it was due, the `lag` until this client sent it included; `added` is
+    what midrank itself says that it took.
     """
 
     ask: Ask
-    latency: float
+    latency: float = 0.0
+    lag: float = 0.0
     ids: tuple[str, ...] = ()
     outcome: str = ""
     reason: str = ""
@@ -61,19 +63,21 @@ class Client:
     async def ask(self, ask: Ask, due: float, *, give_up: float = GIVE_UP) -> Answer:
         """Search once; `due` is in `perf_counter` seconds. Nothing is raised: failures are answers too."""
         if self._under_way >= MOST_AT_ONCE:
-            return Answer(ask, give_up, error="not sent, too many wait")
+            return Answer(ask, latency=give_up, error="not sent, too many wait")
         self._under_way += 1
+        lag = perf_counter() - due
         try:
             async with asyncio.timeout(give_up), self._connection() as (reader, writer):
                 writer.write(_request(ask))
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 headers = {name.lower(): value for name, value in _HEADER.findall(head)}
                 body = await reader.readexactly(int(headers["content-length"]))
-            return _answer(ask, perf_counter() - due, head.split(" ", 2)[1], headers, body)
+            answer = _answer(ask, head.split(" ", 2)[1], headers, body)
         except (OSError, EOFError, LookupError, ValueError, TypeError) as error:
-            return Answer(ask, perf_counter() - due, error=type(error).__name__)
+            answer = Answer(ask, error=type(error).__name__)
         finally:
             self._under_way -= 1
+        return replace(answer, latency=perf_counter() - due, lag=lag)
 
     def close(self) -> None:
         """Close the connections; no search may be under way."""
@@ -163,13 +167,12 @@ def _request(ask: Ask) -> bytes:
     return f"{head}{name}: {text}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _answer(ask: Ask, latency: float, status: str, headers: dict[str, str], body: bytes) -> Answer:
+def _answer(ask: Ask, status: str, headers: dict[str, str], body: bytes) -> Answer:
     if status != "200":
-        return Answer(ask, latency, error=f"status {status}")
+        return Answer(ask, error=f"status {status}")
     added = _ADDED.search(headers.get("server-timing", ""))
     return Answer(
         ask,
-        latency,
         ids=tuple(orjson.loads(body)["ids"][0]),
         outcome=headers.get("x-midrank", "unmarked"),
         reason=headers.get("x-midrank-reason", ""),

@@ -36,10 +36,11 @@ class Row:
     """One load.
 
     `added` is what the client waited beyond the store's own time, those that it gave up included; `says` is
-    what midrank's own header says. Qualities are mean NDCG@10 over the answered searches: of the store's
-    pages, of ours, and of those that reranking every candidate would give; `change` is ours less the store's,
-    with a 95 % interval, and `kept` the share of the full lift. `goodput` counts answers per second that are
-    reranked, at least in part, and in time.
+    what midrank's own header says; `lag` is how late the client itself was, which counts as added too.
+    Qualities are mean NDCG@10 over the answered searches: of the store's pages, of ours, and of those that
+    reranking every candidate would give; `change` is ours less the store's, with a 95 % interval, and `kept`
+    the share of the full lift. `goodput` counts answers per second that are reranked, at least in part, and
+    in time.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     searches: int
     added: Quantiles
     says: Quantiles
+    lag: Quantiles
     outcomes: Mapping[str, int]
     scored_share: float
     store: float
@@ -92,6 +94,7 @@ def tally(name: str, answers: Sequence[Answer], seconds: float, terms: Terms) ->
         searches=len(answers),
         added=_quantiles(added),
         says=_quantiles([answer.added for answer in good]),
+        lag=_quantiles([answer.lag for answer in answers]),
         outcomes=dict(Counter(_word(answer) for answer in good).most_common()),
         scored_share=sum(answer.scored for answer in good)
         / sum(terms.window(answer.ask.limit) for answer in good),
@@ -120,12 +123,14 @@ def fault(answer: Answer, terms: Terms) -> str:
 
 def print_rows(rows: Sequence[Row], budget: float) -> None:
     """Print a table; a star marks a p99 above budget + 10 ms."""
-    print(f"\n{'load':<10}{'per s':>7}{'p50':>8}{'p95':>8}{'p99':>9}{'max':>8}{'scored':>8}", end="")
+    print(f"\n{'load':<10}{'per s':>7}{'p50':>8}{'p95':>8}{'p99':>9}{'max':>8}", end="")
+    print(f"{'says p99':>9}{'lag p99':>9}{'scored':>8}", end="")
     print(f"{'NDCG@10':>9}{'store':>7}{'full':>7}{'kept':>6}{'goodput':>9}{'errors':>8}  outcomes")
     for row in rows:
         added = row.added
         print(f"{row.name:<10}{row.offered:>7.2f}{added.p50:>8.1f}{added.p95:>8.1f}{added.p99:>8.1f}", end="")
-        print(f"{' ' if row.in_time else '*'}{added.most:>8.1f}{row.scored_share:>8.0%}", end="")
+        print(f"{' ' if row.in_time else '*'}{added.most:>8.1f}{row.says.p99:>9.1f}", end="")
+        print(f"{row.lag.p99:>9.1f}{row.scored_share:>8.0%}", end="")
         full = "" if row.full is None else f"{row.full:.3f}"
         kept = "" if row.kept is None else f"{row.kept:.0%}"
         print(f"{row.ours:>9.3f}{row.store:>7.3f}{full:>7}{kept:>6}{row.goodput:>7.2f}/s", end="")

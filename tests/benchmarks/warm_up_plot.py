@@ -40,6 +40,7 @@ def draw(curves: Sequence[Curve], budget_ms: float, file: Path) -> None:
         dense = [point.dense for point in points]
         quality.plot([point.first for point in points], dense, label="dense", **_QUIET)
         latency.axhline(budget_ms, label="budget", **_QUIET)
+        latency.set_ylim(bottom=0)
         for axes, title, unit in (
             (quality, "Quality", "NDCG@10"),
             (latency, "Added latency", "ms"),

@@ -36,7 +36,7 @@ class Machine:
 
 def test_before_the_first_call_nothing_costs_anything():
     """So that it is tried."""
-    assert CostModel(lambda: 0.0).cost(Shape(1, 100)) == Cost(0.0, 0.0)
+    assert CostModel(lambda: 0.0).cost(Shape(1, 100)) == Cost(0.0, 0.0, 0.0)
 
 
 def test_the_fixed_cost_and_the_cost_of_a_token_are_told_apart():
@@ -72,6 +72,24 @@ def test_one_slow_call_in_seven_does_not_move_what_calls_usually_take():
     cost = machine.model.cost(Shape(1, 128))
     assert cost.p50 == pytest.approx(machine.seconds(128), rel=0.1)
     assert cost.p90 > 1.5 * cost.p50
+
+
+def test_many_calls_in_a_row_take_their_mean():
+    machine = Machine()
+    for _ in range(400):
+        machine.call(100, slow=1 / 4)
+    predicted = 100 * machine.model.cost(Shape(1, 100)).mean
+    assert predicted == pytest.approx(sum(machine.call(100, slow=1 / 4) for _ in range(100)), rel=0.25)
+
+
+def test_a_single_call_that_was_suspended_does_not_spoil_the_mean():
+    machine = Machine()
+    for _ in range(100):
+        machine.call(100)
+    machine.model.observe(Shape(1, 100), 60.0)
+    for _ in range(20):
+        machine.call(100)
+    assert machine.model.cost(Shape(1, 100)).mean == pytest.approx(machine.seconds(100), rel=0.2)
 
 
 def test_a_machine_that_becomes_slower_is_known_to_be_after_some_calls():
@@ -117,6 +135,7 @@ def test_whatever_was_seen_a_prediction_is_a_time(calls, tokens, texts):
         model.observe(Shape(texts, size), seconds)
     cost = model.cost(Shape(texts, tokens))
     assert 0 <= cost.p50 <= cost.p90 < float("inf")
+    assert 0 <= cost.mean < float("inf")
 
 
 @pytest.mark.parametrize(
