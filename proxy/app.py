@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import Future
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from proxy.codecs.base import Codec, FieldsOf
     from proxy.model import WireRequest, WireResponse
     from proxy.policy import Model, Policy, Scoring, Store
-    from proxy.scoring.base import Scorer
+    from proxy.scoring.base import Scorer, Tier
 
     Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
 
@@ -66,7 +67,7 @@ class App:
         self,
         policy: Policy,
         *,
-        scorers: Mapping[str, Scorer] | None = None,
+        scorers: Mapping[str, Tier] | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         """Keep the policy; `scorers` stand in for models of the same name, for tests."""
@@ -148,7 +149,7 @@ class App:
         if self._admin:
             await self._admin.close()
         await self._loading.close()
-        # Scorers first: closing one lets go of what its rankers still wait for.
+        # Models first: closing one lets go of what its rankers still wait for.
         for scorer in self._scorers.values():
             await scorer.close()
         for ranker in self._rankers.values():
@@ -169,15 +170,11 @@ def _asked_on(
     loop: asyncio.AbstractEventLoop, figures: Callable[[], dict[str, Mapping[str, float]]]
 ) -> dict[str, Mapping[str, float]]:
     """Ask on the event loop, where figures change, and wait in the calling thread; nothing if it is gone."""
-
-    async def ask() -> dict[str, Mapping[str, float]]:
-        return figures()
-
-    if not loop.is_running():
-        return {}
+    answer: Future[dict[str, Mapping[str, float]]] = Future()
     try:
-        return asyncio.run_coroutine_threadsafe(ask(), loop).result(FIGURES_TIMEOUT)
-    except TimeoutError:
+        loop.call_soon_threadsafe(lambda: answer.set_result(figures()))
+        return answer.result(FIGURES_TIMEOUT)
+    except (TimeoutError, RuntimeError):
         return {}
 
 
@@ -276,7 +273,7 @@ def _fields_of(store: Store, names: CollectionNames) -> FieldsOf:
     return fields_of
 
 
-def stack(scoring: Scoring, scorers: Mapping[str, Scorer]) -> Scorer:
+def stack(scoring: Scoring, scorers: Mapping[str, Tier]) -> Scorer:
     """Return a rule's scorers as one."""
     *better, last = (scorers[name] for name in scoring.models)
     match scoring.strategy:
@@ -290,7 +287,7 @@ def stack(scoring: Scoring, scorers: Mapping[str, Scorer]) -> Scorer:
             assert_never(scoring.strategy)
 
 
-def build_scorer(name: str, model: Model) -> Scorer:
+def build_scorer(name: str, model: Model) -> Tier:
     """Return the scorer that a model of the policy describes; it loads nothing yet."""
     match model:
         case LateInteractionModel():

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"  # request or answer above the size that midrank holds in memory
     # partial and fallback: the store's order stands, wholly or from some row on
     LATE = "late"
+    TOO_LONG = "too_long"  # the texts have more tokens than may be read for one search
     WARMING = "warming"
     MODEL_FAILED = "model_failed"  # it could not be loaded; the log says why
     MODEL_HUNG = "model_hung"  # a call did not come back and was given up

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from proxy.names import CollectionNames
     from proxy.plan import SearchPlan
     from proxy.policy import Policy, Rule, Scoring
+    from proxy.scoring.base import Reach
     from proxy.scoring.ranker import Ranker
     from proxy.scoring.warm_up import Learner
     from proxy.telemetry import Telemetry
@@ -124,7 +125,7 @@ class Pipeline:
 
     def wants_write(self, method: str, target: str) -> bool:
         """Say whether a passing request writes documents that a model would like to know early."""
-        return self._writes.wanted(method, target)
+        return bool(self._learners) and self._writes.wanted(method, target)
 
     def written(self, request: WireRequest) -> None:
         """Tell the models about the documents of a write that the store has taken, soon."""
@@ -193,6 +194,9 @@ class Pipeline:
             ),
         )
         if isinstance(plan, Reason):
+            if plan is Reason.NO_BUDGET:
+                # Nobody measures a store that is only passed to: one slow answer must not shut out for ever.
+                self._store_seconds *= 1 - LEARN
             raise _Passed(Outcome.PASSED, plan)
         widened = call.encode_request(plan.windows)
         sent = perf_counter()
@@ -315,8 +319,9 @@ class Pipeline:
                 at_least=plan.rule.candidates.at_least,
                 tenant=self._store,
             )
-            if search.depth < search.wanted and len(candidates) >= search.depth:
-                ranked = ranked.out_of(search.wanted)
+            # A store that has no more rows has given all that were wanted.
+            if search.narrowed is not None and len(candidates) >= search.depth:
+                ranked = ranked.out_of(search.wanted, search.narrowed)
             if span.is_recording():
                 span.set_attributes(names.verdict_attributes(ranked.verdict))
                 if ranked.scorer is not None:
@@ -339,7 +344,7 @@ class Pipeline:
             return ()
         return [self._learners[name] for name in rule.rerank if name in self._learners]
 
-    def _reach(self, rule: Rule, seconds: float) -> float:
+    def _reach(self, rule: Rule, seconds: float) -> Reach:
         return self._rankers[rule.scoring].usual_reach(seconds)
 
     def _shadow(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:

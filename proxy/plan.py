@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from proxy.deadlines import inherited
 from proxy.model import Reason
 from proxy.recovery import QueryText, recover
+from proxy.scoring.base import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,8 @@ BUDGET_HEADER = "x-midrank-budget-ms"
 class SearchPlan:
     """One search's part: the first `depth` of `window` fetched rows are ranked, then `page` is cut.
 
-    `wanted` is the depth that the policy asks for; less is fetched where more could not be ranked in time.
+    `wanted` is the depth that the policy asks for; less is fetched where more could not be ranked in time,
+    for the reason `narrowed`.
     A window of None leaves the search as it was sent, for the reason beside it; `page` is then all of it.
     """
 
@@ -40,6 +42,7 @@ class SearchPlan:
     window: Window = None
     depth: int = 0
     wanted: int = 0
+    narrowed: Reason | None = None
     text: QueryText | None = None
     reason: Reason | None = None
 
@@ -80,7 +83,7 @@ class Prospect(NamedTuple):
     timeout: float | None = None
     store_seconds: float = 0.0
     lag: float = 0.0
-    reach: Callable[[Rule, float], float] = lambda _rule, _seconds: math.inf
+    reach: Callable[[Rule, float], Reach] = lambda _rule, _seconds: Reach(math.inf)
 
 
 _NOTHING_KNOWN = Prospect()
@@ -105,7 +108,8 @@ def make_plan(
     if time_left <= 0:
         return Reason.NO_BUDGET
     texts, reason = recover(searches, headers)
-    reach = prospect.reach(rule, time_left) / max(1, sum(text is not None for text in texts))
+    reach = prospect.reach(rule, time_left)
+    reach = reach._replace(texts=reach.texts / max(1, sum(text is not None for text in texts)))
     plans = tuple(
         _search_plan(search, text, rule, row_limit=prospect.row_limit, reason=reason, reach=reach)
         for search, text in zip(searches, texts, strict=True)
@@ -128,7 +132,7 @@ def _search_plan(
     *,
     row_limit: int | None,
     reason: Reason,
-    reach: float,
+    reach: Reach,
 ) -> SearchPlan:
     everything = slice(None)
     if search.limit == 0:
@@ -146,9 +150,11 @@ def _search_plan(
         return SearchPlan(everything, reason=Reason.BEYOND_WINDOW)
     wanted = depth
     # Later pages are cut from the same ranking as the first one, as far as that is possible.
-    if search.offset == 0 and reach < math.inf:
-        depth = min(depth, max(rule.candidates.at_least, search.limit, math.ceil(reach * GENEROSITY)))
-    return SearchPlan(slice(search.offset, end), max(depth, end), depth, wanted, text)
+    if search.offset == 0 and reach.texts < math.inf:
+        least = max(rule.candidates.at_least, search.limit)
+        depth = min(depth, max(least, math.ceil(reach.texts * GENEROSITY)))
+    page, narrowed = slice(search.offset, end), reach.reason if depth < wanted else None
+    return SearchPlan(page, max(depth, end), depth, wanted, narrowed, text)
 
 
 def _budget(headers: CIMultiDictProxy[str], rule: Rule) -> float:

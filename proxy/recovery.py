@@ -49,7 +49,9 @@ def recover(
     """Return a text, or None, for every search, and the reason that holds for those without."""
     sent, reason = _sent_along(headers, len(searches))
     texts = tuple(
-        QueryText(search.query, "request") if search.query and search.query.strip() else along
+        QueryText(search.query[:MAX_CHARACTERS], "request")
+        if search.query and search.query.strip()
+        else along
         for search, along in zip(searches, sent, strict=True)
     )
     return texts, reason

@@ -1,6 +1,6 @@
 """Documents that a store has taken: read out of passing writes, and told to the scorers that want them.
 
-A write is looked at only once the store has accepted it, a few documents at a time with live searches in
+A write is looked at only once the store has accepted it, about a millisecond at a time with live searches in
 between, and whatever goes wrong here is counted and nothing else: the app has had its answer.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from itertools import islice
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from proxy.errors import Undecodable
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from proxy.codecs.base import Codec
     from proxy.model import WireRequest
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 # Writes that are read at once, each of them held in memory; one comes in seldom before the last one is read.
 _AT_ONCE = 4
-# Documents between two looks at the event loop: about a millisecond.
-_STEP = 16
+# Between two looks at the event loop: seconds of reading, and texts, which take their time to learn.
+_STEP_SECONDS = 0.001
+_STEP_TEXTS = 16
 
-# What became of a write: read to its end; dropped, as too many came at once or its collection has no name;
-# not understood, or not to its end.
-WriteFate = Literal["read", "dropped", "undecodable"]
+# What became of a write: read to its end; cut, as nobody had room for the rest; dropped, as too many came at
+# once or its collection has no name; not understood, or not to its end.
+WriteFate = Literal["read", "cut", "dropped", "undecodable"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,17 +80,38 @@ class Writes:
             self._count("dropped")
             return
         # The fields that hold the text depend on the name, too: nothing is read before it is known.
-        texts = self._codec.decode_write(request)
         try:
-            while (learners := self._eager(collection)) and (some := list(islice(texts, _STEP))):
-                for learner in learners:
-                    learner.learn(some)
-                await asyncio.sleep(0)
+            whole = await self._teach(collection, self._codec.decode_write(request))
         except Undecodable as error:
             _log.info("write not understood", extra={"why": str(error)})
             self._count("undecodable")
         else:
-            self._count("read")
+            self._count("read" if whole else "cut")
+
+    async def _teach(self, collection: str, texts: Iterator[str | None]) -> bool:
+        """Tell a collection's learners the texts of a write; return whether they wanted all of it."""
+        ended = False
+        while not ended:
+            learners = self._eager(collection)
+            if not learners:
+                return False
+            some, ended = _read_on(texts)
+            for learner in learners:
+                learner.learn(some)
+            await asyncio.sleep(0)
+        return True
 
     def _eager(self, collection: str) -> list[Learner]:
         return [one for one in self._learners(self._names.name(collection)) if one.eager]
+
+
+def _read_on(texts: Iterator[str | None]) -> tuple[list[str], bool]:
+    """Return the texts of one step, and whether there are no more."""
+    until = perf_counter() + _STEP_SECONDS
+    found: list[str] = []
+    for text in texts:
+        if text is not None:
+            found.append(text)
+        if len(found) == _STEP_TEXTS or perf_counter() >= until:
+            return found, False
+    return found, True

@@ -14,6 +14,7 @@ from proxy.model import Forward, Reason, WireRequest, WireResponse
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy, Rule
+from proxy.pulse import Pulse
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.tiers import Tiers
 from proxy.scoring.warm_up import Learner
@@ -35,6 +36,7 @@ class Exchanges:
             }
         )
         self.store = store
+        self.pulse = Pulse()
         self.scorer = scorer
         self.ranker = Ranker(Tiers([scorer]))
         self.pipeline = Pipeline(
@@ -46,6 +48,7 @@ class Exchanges:
             rankers={Rule().scoring: self.ranker},
             telemetry=Telemetry(),
             learners={"default": scorer} if isinstance(scorer, Learner) else {},
+            pulse=self.pulse,
         )
 
     async def __aenter__(self):

@@ -12,6 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from proxy.model import Reason, Search
 from proxy.plan import RETURN_MARGIN, Prospect, make_plan
 from proxy.policy import Rule
+from proxy.scoring.base import Reach
 
 ON = Rule()
 QUERY = ("x-midrank-query", "q")
@@ -124,20 +125,23 @@ def test_a_search_whose_time_the_store_will_use_up_passes_untouched():
 
 
 def test_no_more_rows_are_fetched_than_could_be_ranked():
-    (search,) = plan(Search(limit=10), reach=lambda _rule, _seconds: 12.0).searches
+    (search,) = plan(Search(limit=10), reach=lambda _rule, _seconds: Reach(12.0, Reason.OVERLOADED)).searches
 
     assert (search.window, search.depth, search.wanted) == (18, 18, 50)
+    assert search.narrowed is Reason.OVERLOADED
 
 
 @pytest.mark.parametrize("reach", [0.0, 1.0, 3.0])
 def test_the_page_and_the_least_depth_are_always_fetched(reach):
-    (small, large) = plan(Search(limit=3), Search(limit=10), reach=lambda _rule, _seconds: reach).searches
+    (small, large) = plan(
+        Search(limit=3), Search(limit=10), reach=lambda _rule, _seconds: Reach(reach)
+    ).searches
 
     assert (small.depth, large.depth) == (5, 10)
 
 
 def test_later_pages_are_cut_from_the_whole_window():
-    (search,) = plan(Search(limit=10, offset=10), reach=lambda _rule, _seconds: 1.0).searches
+    (search,) = plan(Search(limit=10, offset=10), reach=lambda _rule, _seconds: Reach(1.0)).searches
 
     assert search.depth == 50
 
@@ -147,7 +151,7 @@ def test_the_reach_is_predicted_for_the_time_that_is_left_and_shared_by_the_sear
 
     def reach(rule, seconds):
         asked.append((rule, seconds))
-        return 40.0
+        return Reach(40.0)
 
     headers = (QUERY, ("x-request-timeout-ms", "105"))
     found = plan(Search(10), Search(10), headers=headers, reach=reach, store_seconds=0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import orjson
 import pytest
@@ -98,6 +99,7 @@ async def test_a_write_is_read_no_farther_than_somebody_learns():
     writes.add(write(*map(str, range(1000))))
     await all_read(writes)
     assert 20 <= len(pupil.learnt) < 100
+    assert writes.fates == {"cut": 1}
 
 
 async def test_the_store_is_asked_for_a_name_that_is_not_known():
@@ -149,6 +151,18 @@ async def test_live_work_goes_on_while_a_write_is_read():
         learnt.append(len(pupil.learnt))
         await asyncio.sleep(0)
     assert len(set(learnt)) > 10
+
+
+async def test_live_work_goes_on_while_nothing_is_found_in_a_write():
+    class Endless(ToyCodec):
+        def decode_write(self, request):
+            return repeat(None)
+
+    writes = Writes(Endless(), names(), lambda _: [Pupil()], lambda _: None)
+    writes.add(write())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await writes.close()
 
 
 async def test_closing_forgets_what_is_being_read():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from proxy.codecs._chroma_names import COLLECTIONS
 from proxy.codecs._json_reader import JsonReader
-from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from proxy.codecs.text import Json
 
 _WRITE_PATH = re.compile(COLLECTIONS + r"/([^/?]+)/(?:add|upsert|update)(?:\?.*)?", re.DOTALL)
-_TEXT_COLUMNS = {b"documents", b"metadatas"}
+_TEXT_COLUMNS = (b"documents", b"metadatas")
 
 
 def written_collection(method: str, target: str) -> str | None:
@@ -26,18 +25,25 @@ def written_collection(method: str, target: str) -> str | None:
 
 
 def written_records(body: bytes) -> Iterator[tuple[Json, Json]]:
-    """Yield the document and the metadata of each record; None where the write has none.
+    """Yield the document and the metadata of each record; None for what the write does not have.
+
+    Two times None come as well whenever a bit of something else has been passed over.
 
     Raises:
         Undecodable: that is not what the body looks like.
     """
     reader = JsonReader(body)
-    columns = {key: _column(reader.value()) for key in reader.members() if key in _TEXT_COLUMNS}
-    documents, metadatas = (columns.get(key, []) for key in (b"documents", b"metadatas"))
-    yield from zip_longest(documents, metadatas)
+    columns: dict[bytes, JsonReader] = {}
+    for key in reader.members():
+        if key in _TEXT_COLUMNS:
+            columns[key] = reader.copy()
+        for _ in reader.passed():
+            yield None, None
+    yield from zip_longest(*(_column(columns.get(key)) for key in _TEXT_COLUMNS))
 
 
-def _column(value: Json) -> list[Json]:
-    if value is not None and not isinstance(value, list):
-        raise Undecodable("a column is not a list")
-    return value or []
+def _column(reader: JsonReader | None) -> Iterator[Json]:
+    if reader is None or reader.at_null:
+        return
+    for _ in reader.elements():
+        yield reader.value()

@@ -37,6 +37,9 @@ _VALUE = re.compile(_container() + b"|" + STRING + rb'|[^\s,"\[\]{}]++', re.DOTA
 # back when a possessive group fails half-way (gh-106052).
 _PIECE = re.compile(rb"(?:" + _run(_container(), b"++", stop=b",") + rb'|[^",\[\]{}]++)(?=[,\]}])', re.DOTALL)
 _EMPTY = re.compile(rb"[\[{]\s*[\]}]")
+_STRING = re.compile(STRING, re.DOTALL)
+# Bytes that are passed over in some milliseconds, whatever they are: texts and vectors; other containers.
+_LONGEST_PLAIN, _LONGEST = 256 * 1024, 128 * 1024
 
 
 def value_end(body: bytes, at: int) -> int:
@@ -51,6 +54,20 @@ def value_end(body: bytes, at: int) -> int:
     if match is None:
         raise Undecodable("nested too deeply, or no value")
     return match.end()
+
+
+def short_value_end(body: bytes, at: int) -> int | None:
+    """Return where the value that starts at `at` ends; None if it is too large or too deep, or there is none.
+
+    Too large is a text or a flat array of numbers above 256 KiB, and another value above 128 KiB.
+    """
+    end = at + _LONGEST_PLAIN
+    if body[at : at + 1] == b"[":
+        close = body.find(b"]", at, end)
+        if close >= 0 and not any(body.find(other, at + 1, close) >= 0 for other in (b"[", b'"', b"{")):
+            return close + 1
+    match = _STRING.match(body, at, end) or _VALUE.match(body, at, at + _LONGEST)
+    return match.end() if match else None
 
 
 def pieces(body: bytes, at: int = 0) -> tuple[list[bytes], int]:

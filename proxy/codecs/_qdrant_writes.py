@@ -29,7 +29,7 @@ def written_collection(method: str, target: str) -> str | None:
 
 
 def written_payloads(body: bytes) -> Iterator[Json]:
-    """Yield the payloads of the points, read one by one.
+    """Yield the payloads of the points, read one by one, and None whenever something else was passed over.
 
     Raises:
         Undecodable: that is not what the body looks like.
@@ -41,28 +41,35 @@ def _payloads(reader: JsonReader) -> Iterator[Json]:
     for key in reader.members():
         if key == b"points":
             for _ in reader.elements():
-                yield from _under(reader, b"payload")
+                yield from _point(reader)
         elif key == b"batch":
-            yield from _column(reader)
+            yield from _columns(reader)
         elif key == b"operations":
             for _ in reader.elements():
-                yield from _upserted(reader)
+                yield from _operation(reader)
+        else:
+            yield from reader.passed()
 
 
-def _upserted(reader: JsonReader) -> Iterator[Json]:
-    for operation in reader.members():
-        if operation == b"upsert":
-            yield from _payloads(reader)
+def _operation(reader: JsonReader) -> Iterator[Json]:
+    yield None
+    for key in reader.members():
+        yield from _payloads(reader) if key == b"upsert" else reader.passed()
 
 
-def _column(reader: JsonReader) -> Iterator[Json]:
+def _columns(reader: JsonReader) -> Iterator[Json]:
     for key in reader.members():
         if key == b"payloads":
             for _ in reader.elements():
                 yield reader.value()
+        else:
+            yield from reader.passed()
 
 
-def _under(reader: JsonReader, wanted: bytes) -> Iterator[Json]:
+def _point(reader: JsonReader) -> Iterator[Json]:
+    yield None
     for key in reader.members():
-        if key == wanted:
+        if key == b"payload":
             yield reader.value()
+        else:
+            yield from reader.passed()

@@ -121,10 +121,11 @@ class Codec(Protocol):
         """
         ...
 
-    def decode_write(self, request: WireRequest) -> Iterator[str]:
+    def decode_write(self, request: WireRequest) -> Iterator[str | None]:
         """Yield the texts of the documents in such a request, just as searches will find them.
 
-        They are read while they are asked for, so that a large request can be read bit by bit.
+        They are read while they are asked for, so that a large request can be read bit by bit: one step takes
+        some milliseconds at most. One that comes upon no text yields None.
 
         Raises:
             Undecodable: the rest is not certainly understood.

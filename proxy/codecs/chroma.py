@@ -89,8 +89,8 @@ class ChromaCodec:
         """Return the id of the collection that records are added to or changed in."""
         return written_collection(method, target)
 
-    def decode_write(self, request: WireRequest) -> Iterator[str]:
-        """Yield the texts that searches will find in the records.
+    def decode_write(self, request: WireRequest) -> Iterator[str | None]:
+        """Yield the texts that searches will find in the records, and None for every step without one.
 
         An update of one of several text columns gives a text that no search finds: the other is in the store.
 
@@ -102,8 +102,7 @@ class ChromaCodec:
             raise Undecodable("not a write")
         fields = self._fields_of(collection)
         for document, metadata in written_records(request.body):
-            if text := _text(fields, document, metadata):
-                yield text
+            yield _text(fields, document, metadata) or None
 
 
 class ChromaCall:

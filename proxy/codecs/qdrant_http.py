@@ -108,8 +108,8 @@ class QdrantHttpCodec:
         """Return the name of the collection that points are upserted into."""
         return written_collection(method, target)
 
-    def decode_write(self, request: WireRequest) -> Iterator[str]:
-        """Yield the texts that searches will find in the points.
+    def decode_write(self, request: WireRequest) -> Iterator[str | None]:
+        """Yield the texts that searches will find in the points, and None for every step without one.
 
         Raises:
             Undecodable: it is not certainly understood.
@@ -119,8 +119,7 @@ class QdrantHttpCodec:
             raise Undecodable("not a write")
         fields = self._fields_of(collection)
         for payload in written_payloads(request.body):
-            if isinstance(payload, dict) and (text := fields.read(payload)):
-                yield text
+            yield fields.read(payload) if isinstance(payload, dict) else None
 
     def _read(
         self, body: bytes, span: Span, tree: Json, fields: TextFields, *, supported: bool = True

@@ -63,24 +63,26 @@ class Admission:
         self.usual_cost += _LEARN * (sum(costs) / len(costs) - self.usual_cost)
         usable = min(sum(costs), span * self._threads)
         crowded = self._fair.load >= _CROWDED
-        # Work that may take longer than demand is averaged over counts as what it is per second.
-        share = self._fair.ask(tenant, usable / max(1.0, span))
+        share = self._fair.ask(tenant, usable, span)
         # Where nothing waits, a job is tried whatever is predicted: too high a prediction corrects itself.
         if not crowded and (queue.all_in_time or queue.empty):
             return len(costs)
         at_least = min(at_least, len(costs))
         least = sum(costs[:at_least])
-        if not queue.empty and queue.least_before + least > span * self._threads:
+        if not queue.empty and (queue.least_before + least > span * self._threads or costs[0] > span):
             return 0
         if share >= 1.0:
             return len(costs)
         fair = affordable(costs, share * usable)
         if fair >= at_least:
             return fair
+        # Threads that have nothing to do are nobody's: a prediction that is far too high corrects itself.
+        if queue.least_before == 0:
+            return at_least
         # Too little for any good if all get the same: some get enough, the others nothing.
         return at_least if self._fair.turn(tenant, share * usable / least) else 0
 
 
 def affordable(costs: Sequence[float], seconds: float) -> int:
-    """Return how many of the first items can be had for so many seconds."""
+    """Return how many of the first items can be had for so many seconds of model time."""
     return sum(1 for total in accumulate(costs) if total <= seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from proxy.model import Reason
 
@@ -45,6 +45,13 @@ class Scores:
     missing: Reason = Reason.LATE
 
 
+class Reach(NamedTuple):
+    """How many texts are likely to be scored, and the reason if that is too few; `inf` if nobody knows."""
+
+    texts: float
+    reason: Reason = Reason.LATE
+
+
 class Scorer(Protocol):
     """Gives scores; may fail, may be late, may be partial."""
 
@@ -67,16 +74,8 @@ class Scorer(Protocol):
         """Load, then score one batch; `ready` is True afterwards."""
         ...
 
-    def reach(self, job: ScoreJob) -> int:
-        """Predict how many of the job's texts are scored before its deadline. Cheap; asked when ready."""
-        ...
-
-    def usual_reach(self, seconds: float) -> float:
-        """Predict the same for the usual texts, of a job that came now; `inf` if nobody knows."""
-        ...
-
-    def figures(self) -> Mapping[str, float]:
-        """Return what it can tell about itself, by the names of `telemetry.MODEL_FIGURES`."""
+    def usual_reach(self, seconds: float) -> Reach:
+        """Predict how many of the usual texts are scored in so many seconds. Cheap; asked when ready."""
         ...
 
     async def score(self, job: ScoreJob) -> Scores:
@@ -89,4 +88,16 @@ class Scorer(Protocol):
 
     async def close(self) -> None:
         """Stop threads and free the model."""
+        ...
+
+
+class Tier(Scorer, Protocol):
+    """A scorer with a model of its own: it can tell how far it will get, and be watched."""
+
+    def reach(self, job: ScoreJob) -> int:
+        """Predict how many of the job's texts are scored before its deadline. Cheap; asked when ready."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what it can tell about itself, by the names of `telemetry.MODEL_FIGURES`."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,17 @@ from proxy.scoring.checked import checked_scores
 from proxy.scoring.order import order_by_score
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    from proxy.scoring.base import ScoreJob, Scorer
+    from proxy.scoring.base import Reach, ScoreJob, Scorer
 
 
 class Cascade:
     """Scores all texts with `cheap` and its best `top` again with `better`.
 
     The two kinds of scores are not compared with each other: what the better one reads only trades places
-    inside the top. If one of them fails, the other's scores stand alone.
+    inside the top, and what it does not reach keeps the place that the cheap one gave it. The cheap one has
+    half of the time. If one of them fails, the other's scores stand alone.
     """
 
     pointwise = False  # whether a text is read by the better one depends on the others
@@ -48,17 +48,9 @@ class Cascade:
     async def start(self) -> None:
         """Do nothing: both are started by their owner."""
 
-    def reach(self, job: ScoreJob) -> int:
-        """Return what the cheap one reaches."""
-        return self._cheap.reach(job) if self._cheap.ready else self._better.reach(job)
-
-    def usual_reach(self, seconds: float) -> float:
+    def usual_reach(self, seconds: float) -> Reach:
         """Return what the cheap one reaches."""
         return (self._cheap if self._cheap.ready else self._better).usual_reach(seconds)
-
-    def figures(self) -> Mapping[str, float]:
-        """Return nothing: it is the models that are watched."""
-        return {}
 
     async def score(self, job: ScoreJob) -> Scores:
         """Return scores that fall along the order that both have made.
@@ -66,7 +58,10 @@ class Cascade:
         Raises:
             Unscored: neither has any.
         """
-        cheap = await checked_scores(self._cheap, job)
+        now = asyncio.get_running_loop().time()
+        # What the cheap one does not know yet could take all the time there is.
+        half = replace(job, deadline=now + (job.deadline - now) / 2) if self._better.ready else job
+        cheap = await checked_scores(self._cheap, half)
         if isinstance(cheap, Reason):
             better = await checked_scores(self._better, job)
             if isinstance(better, Reason):

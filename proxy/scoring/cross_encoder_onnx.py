@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from proxy.scoring.base import ScoreJob
+    from proxy.scoring.base import Reach, ScoreJob
     from proxy.scoring.local_model import Isolation
     from proxy.scoring.model_files import Precision
     from proxy.scoring.text_graph import TextGraph
@@ -103,7 +103,7 @@ class CrossEncoderOnnx:
         """Predict how many texts are scored in time, read as long or as short as is allowed."""
         return self._planned(job)[1]
 
-    def usual_reach(self, seconds: float) -> float:
+    def usual_reach(self, seconds: float) -> Reach:
         """Predict how many texts of the usual length are scored in so many seconds."""
         assert self._engine is not None, "only a scorer that is ready is asked"
         return self._engine.usual_reach(seconds)
@@ -125,7 +125,10 @@ class CrossEncoderOnnx:
         )
         values = np.full(len(job.texts), np.nan, np.float32)
         values[: len(outputs)] = [np.nan if one is None else one for one in outputs]
-        return Scores(values, self.name, missing=Reason.OVERLOADED if shortened else Reason.LATE)
+        if shortened:
+            return Scores(values, self.name, missing=Reason.OVERLOADED)
+        all_allowed = None not in outputs
+        return Scores(values, self.name, missing=Reason.TOO_LONG if all_allowed else Reason.LATE)
 
     async def close(self) -> None:
         """Stop the threads and let the model go."""
@@ -149,7 +152,7 @@ class CrossEncoderOnnx:
         while True:
             pairs = [Pair(job.query, text, length, self._reading.windows) for text in job.texts]
             sizes = [pair_tokens(pair) for pair in pairs]
-            allowed = sum(total <= self._reading.per_search for total in accumulate(sizes))
+            allowed = max(1, sum(total <= self._reading.per_search for total in accumulate(sizes)))
             reached = self._engine.reach(sizes[:allowed], job.deadline)
             if reached >= min(wanted, allowed) or length <= self._reading.min_tokens:
                 return pairs[:allowed], reached

@@ -6,9 +6,9 @@ What holds:
 1. A thread gets its next batch only after it has handed back the last one, so there are never more model
    calls than threads, whatever happens to those who wait for the results.
 2. Work whose waiter is gone, or whose deadline has passed, is dropped before it is computed.
-3. Among the live jobs the earliest deadline goes first; an idle job runs only when no live one waits. When
-   not all can be done in time, all are brought to their least depth first, and then deeper step by step; and
-   while more is asked for than can be done, tenants take turns.
+3. Among the live jobs the earliest deadline goes first. When not all can be done in time, all are brought to
+   their least depth first, and then deeper step by step; and while more is asked for than can be done,
+   tenants take turns. An idle job is begun only when no engine of this machine has live work (`machine`).
 4. Outputs come in as they are computed, the top of a job's list first; at its deadline a job gets what is
    there.
 5. A job that can't reach its least depth in time is refused at once and costs no model time; others are cut
@@ -27,8 +27,10 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.admission import Admission, Queue, affordable
+from proxy.scoring.base import Reach
 from proxy.scoring.cost_model import CostModel, Shape
 from proxy.scoring.lanes import Batch, Item, Job, Lane, Output
+from proxy.scoring.machine import this_machine
 from proxy.scoring.worker import Worker
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ _HUNG = 20.0
 _PATIENCE = 5.0
 # Threads that were given up and have not come back; with more of them the model counts as dead.
 _MAX_LOST = 8
+# As long as nothing is known, this many times the patience: a large model on a slow machine needs it.
+_FIRST = 12.0
+# After so many seconds without a call the costs that were learnt are not believed any more.
+_STALE = 5.0
 # Seconds between two lines in the log about failed calls.
 _QUIET = 10.0
 # Each size is computed so many times to learn what it costs.
@@ -81,11 +87,14 @@ class Engine(Generic[Item, Output]):
         self._idle: Lane[Item, Output] = Lane(idle_limit)
         self._threads = threads
         self._patience = patience
+        self._machine = this_machine()
+        self._closed = False
         self._workers: list[Worker[Item, Output]] = []
         self._lost: set[Worker[Item, Output]] = set()
         self._time: Callable[[], float] = asyncio.get_running_loop().time
         self.cost = CostModel(self._time)
         self._admission = Admission(threads, self._time)
+        self._last_begun = 0.0
         self._failures = 0
         self._quiet_until = 0.0
         self.refused = 0  # jobs
@@ -112,14 +121,19 @@ class Engine(Generic[Item, Output]):
 
     def start(self) -> None:
         """Start the threads."""
+        self._machine.join(self)
         for _ in range(self._threads):
             self._hire()
 
     def close(self) -> None:
         """Let every job go with what it has, and every thread when its model call ends."""
+        self._closed = True
+        self._machine.leave(self)
         self._live.clear()
         self._idle.clear()
         for worker in self._workers:
+            for part in worker.batch.parts if worker.batch is not None else ():
+                part.job.finish()
             worker.dismiss()
         self._workers = []
 
@@ -159,7 +173,7 @@ class Engine(Generic[Item, Output]):
         lane = self._idle if idle else self._live
         sizes = [self._model.size(item) for item in items]
         costs = self._costs(sizes)
-        if len(self._lost) >= _MAX_LOST:
+        if self._closed or len(self._lost) >= _MAX_LOST:
             raise Unscored(Reason.MODEL_FAILED)
         depth = len(items)
         if not idle:
@@ -181,7 +195,7 @@ class Engine(Generic[Item, Output]):
         )
         timer = None if math.isinf(deadline) else loop.call_at(deadline, job.finish)
         lane.push(job)
-        self._dispatch()
+        self.dispatch()
         try:
             await job.done
         finally:
@@ -192,23 +206,39 @@ class Engine(Generic[Item, Output]):
 
     def reach(self, sizes: Sequence[int], deadline: float) -> int:
         """Predict how many items of these sizes, from the first on, would be computed before a deadline."""
+        if not sizes or self._stale:
+            return len(sizes)
         costs = self._costs(sizes)
+        if costs[0] > deadline - self._time():
+            return 0
         if self._queue(deadline, "", costs, 1).all_in_time:
             return len(costs)
         return affordable(costs, self._time_until(deadline) / (1 + self._live.jobs_until(deadline)))
 
-    def usual_reach(self, seconds: float) -> float:
+    def usual_reach(self, seconds: float) -> Reach:
         """Predict how many items of the usual size would be computed in so many seconds from now."""
-        if self._admission.usual_cost <= 0:
-            return math.inf
-        time = self._time_until(self._time() + seconds) / max(1.0, self._admission.load)
-        return max(0.0, time / self._admission.usual_cost)
+        if self._admission.usual_cost <= 0 or self._stale:
+            return Reach(math.inf)
+        load = self._admission.load
+        time = self._time_until(self._time() + seconds) / max(1.0, load)
+        return Reach(
+            max(0.0, time / self._admission.usual_cost), Reason.OVERLOADED if load > 1 else Reason.LATE
+        )
+
+    @property
+    def _stale(self) -> bool:
+        """Whether nothing was computed lately: then nobody knows what it costs by now, and it is tried."""
+        busy = any(worker.batch is not None for worker in self._workers)
+        return not busy and not self._live.waiting and self._time() - self._last_begun > _STALE
 
     def seconds(self, sizes: Sequence[int]) -> float:
         """Predict the seconds until items of these sizes are computed, if nothing else is to do."""
         costs = self._costs(sizes)
-        # At the end one thread is done before the others.
-        return max([sum(costs) / self._threads, *costs], default=0.0)
+        if not costs:
+            return 0.0
+        # At the end one thread is done before the others, by half an item if there are two.
+        tail = sum(costs) / len(costs) * (1 - 1 / self._threads) / 2
+        return max(sum(costs) / self._threads + tail, *costs)
 
     def _costs(self, sizes: Sequence[int]) -> list[float]:
         """Predict the seconds of items, as part of full batches."""
@@ -234,7 +264,13 @@ class Engine(Generic[Item, Output]):
             ),
         )
 
-    def _dispatch(self) -> None:
+    @property
+    def live(self) -> bool:
+        """Whether there is live work, waiting or under way."""
+        return not self._live.empty or any(worker.serves(self._live) for worker in self._workers)
+
+    def dispatch(self) -> None:
+        """Give batches to the threads that have none."""
         for worker in self._workers:
             if worker.batch is None:
                 batch = self._next_batch()
@@ -246,14 +282,17 @@ class Engine(Generic[Item, Output]):
         now, size = self._time(), self._batch_size
         evenly = not self._live.in_time(now, self._threads)
         batch = self._live.next_batch(now, size, served=self._admission.served, evenly=evenly)
-        return batch or self._idle.next_batch(now, size)
+        if batch is None and not self._machine.live:
+            batch = self._idle.next_batch(now, size)
+        return batch
 
     def _begin(self, worker: Worker[Item, Output], batch: Batch[Item, Output]) -> None:
         cost = self.cost.cost(Shape(len(batch.items), batch.tokens))
+        self._last_begun = self._time()
         for part in batch.parts:
             self._admission.serve(part.job.tenant, part.job.costs[part.place])
         worker.begin(batch, self._time() + cost.p50)
-        patience = max(self._patience, _HUNG * cost.p90)
+        patience = max(self._patience * (1.0 if cost.p90 else _FIRST), _HUNG * cost.p90)
         worker.watch(asyncio.get_running_loop().call_later(patience, self._give_up, worker))
 
     def _hire(self) -> None:
@@ -271,16 +310,24 @@ class Engine(Generic[Item, Output]):
         worker.dismiss()
         self._model.interrupt()
         self._hire()
-        self._dispatch()
+        self.dispatch()
 
-    def _computed(
-        self, worker: Worker[Item, Output], result: Sequence[Output] | BaseException, seconds: float
-    ) -> None:
+    def _computed(self, worker: Worker[Item, Output], result: Sequence[Output] | BaseException) -> None:
         """Take in what a thread hands back."""
-        batch = worker.end()
+        batch, seconds = worker.end()
         if worker in self._lost:
             self._lost.discard(worker)
             return
+        try:
+            self._hand_out(batch, result, seconds)
+        finally:
+            self.dispatch()
+            if not self._machine.live:
+                self._machine.calm()
+
+    def _hand_out(
+        self, batch: Batch[Item, Output], result: Sequence[Output] | BaseException, seconds: float
+    ) -> None:
         if isinstance(result, BaseException):
             self._complain("model call failed", {}, result)
             self._failed(batch, Reason.SCORER_ERROR)
@@ -292,7 +339,6 @@ class Engine(Generic[Item, Output]):
             self.cost.observe(Shape(len(batch.items), batch.tokens), seconds)
             for part, output in zip(batch.parts, result, strict=True):
                 part.job.receive(part.place, output)
-        self._dispatch()
 
     def _complain(
         self, message: str, extra: Mapping[str, object], error: BaseException | None = None

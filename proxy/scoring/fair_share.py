@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Seconds over which demand is averaged: long enough to even out arrivals, short enough to follow a surge.
+# Seconds over which demand is averaged, at the least: long enough to even out arrivals, short enough to
+# follow a surge. Work that has longer until its deadline is averaged over that time.
 _MEMORY = 1.0
+# What the latest job counts for in the time that demand is averaged over.
+_LEARN = 0.1
+# A job without a deadline is averaged over so many seconds.
+_LONGEST = 60.0
 # Below this many seconds of work per second a tenant is forgotten.
 _FORGOTTEN = 1e-4
 
@@ -31,6 +36,7 @@ class FairShare:
         self.served: dict[str, float] = {}  # seconds that each tenant got lately
         self._spare: dict[str, float] = {}
         self._since = clock()
+        self._memory = _MEMORY
 
     @property
     def load(self) -> float:
@@ -38,10 +44,11 @@ class FairShare:
         self._fade()
         return sum(self._demand.values()) / self._capacity
 
-    def ask(self, tenant: str, work: float) -> float:
-        """Note that a tenant wants `work` seconds done, and return its share of that, from 0 to 1."""
+    def ask(self, tenant: str, work: float, span: float = 0.0) -> float:
+        """Note that a tenant wants `work` seconds done in the next `span`; return its share, from 0 to 1."""
         self._fade()
-        self._demand[tenant] = self._demand.get(tenant, 0.0) + work / _MEMORY
+        self._memory += _LEARN * (max(_MEMORY, min(span, _LONGEST)) - self._memory)
+        self._demand[tenant] = self._demand.get(tenant, 0.0) + work / self._memory
         wanted = self._demand[tenant]
         return 1.0 if wanted <= 0 else min(1.0, max_min(self._demand, self._capacity)[tenant] / wanted)
 
@@ -64,7 +71,7 @@ class FairShare:
         now = self._clock()
         if now == self._since:
             return
-        kept = math.exp((self._since - now) / _MEMORY)
+        kept = math.exp((self._since - now) / self._memory)
         self._since = now
         self._demand = _faded(self._demand, kept)
         self.served = _faded(self.served, kept)

@@ -141,7 +141,8 @@ class GraphChild:
             prepared = self._prepared
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
                 [
-                    *(sys.executable, "-m", module, ",".join(map(str, descriptors))),
+                    # -P: not what happens to be in the working directory under the name of our package.
+                    *(sys.executable, "-P", "-m", module, ",".join(map(str, descriptors))),
                     *(str(prepared.graph), str(prepared.tokenizer)),
                     *(prepared.head, str(prepared.max_tokens), prepared.identity),
                 ],

@@ -42,11 +42,7 @@ class IsolatedGraph:
     def __init__(
         self, prepared: PreparedModel, connections: int, *, module: str = "proxy.scoring.graph_process"
     ) -> None:
-        """Start the process and wait until the model is loaded; `module` is what it runs.
-
-        Raises:
-            BadConfig: the model can't be loaded, or its process doesn't start.
-        """
+        """Start the process, which runs `module`, and return at once: `started` tells how that went."""
         self._prepared = prepared
         self._connections = connections
         self._module = module
@@ -54,10 +50,13 @@ class IsolatedGraph:
         # The one process there is, and the same once it is ready. Only the keeper's thread writes them.
         self._child: GraphChild | None = None
         self._serving: GraphChild | None = None
-        first: Future[None] = Future()
+        # Done when the model is loaded for the first time. Raises `BadConfig` if it can't be, or its process
+        # doesn't start, and `GraphGone` if it is closed before; a graph that has not started is over.
+        self.started: Future[None] = Future()
+        # Those who no longer wait for it can't cancel it, so that it can always be set.
+        self.started.set_running_or_notify_cancel()
         # On Linux a process dies with the thread that started it: this one stays.
-        threading.Thread(target=self._keep, args=(first,), name="midrank-graph", daemon=True).start()
-        first.result()
+        threading.Thread(target=self._keep, name="midrank-graph", daemon=True).start()
 
     def run(self, inputs: Sequence[TextInput]) -> list[NDArray[np.float32]]:
         """Return an array for every input; waits for a free connection if there are more calls than those.
@@ -84,27 +83,31 @@ class IsolatedGraph:
         if child is not None:
             child.kill()
 
-    def _keep(self, first: Future[None]) -> None:
-        """Have a process running until closed; `first` is told how the first start went."""
+    def _keep(self) -> None:
+        """Have a process running until closed."""
         pause = 0.0
         while not self._closed.wait(pause):
             begun = time.monotonic()
             try:
-                self._see_through(first)
-            except BadConfig as error:
-                if not first.done():
-                    first.set_exception(error)
+                self._see_through()
+            except Exception as error:  # noqa: BLE001 (somebody may wait for the start, whatever went wrong)
+                if not self.started.done():
+                    self.started.set_exception(GraphGone() if self._closed.is_set() else error)
                     return
                 if not self._closed.is_set():
-                    # Its words are about files and settings, and safe to log.
-                    _log.error("model process failed to start", extra={"why": str(error)})
+                    # The words of a `BadConfig` are about files and settings, and safe to log.
+                    why = str(error) if isinstance(error, BadConfig) else type(error).__name__
+                    _log.error("model process failed to start", extra={"why": why})
             pause = next_pause(pause, time.monotonic() - begun)
+        if not self.started.done():
+            self.started.set_exception(GraphGone())
 
-    def _see_through(self, first: Future[None]) -> None:
+    def _see_through(self) -> None:
         """Start a process and return when it is gone."""
         begun = time.monotonic()
+        graph = self._prepared.graph.name
         self._child = child = GraphChild(self._prepared, self._connections, self._module)
-        about = {"graph": self._prepared.graph.name, "pid": child.pid}
+        about = {"graph": graph, "pid": child.pid}
         # `close` sets its flag before it looks for a process, so one of the two sees the other.
         if self._closed.is_set():
             child.kill()
@@ -113,8 +116,8 @@ class IsolatedGraph:
             seconds = round(time.monotonic() - begun, 3)
             _log.info("model process ready", extra={**about, "seconds": seconds})
             self._serving = child
-            if not first.done():
-                first.set_result(None)
+            if not self.started.done():
+                self.started.set_result(None)
             child.wait_until_over()
         finally:
             self._serving = self._child = None

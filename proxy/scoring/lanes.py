@@ -78,6 +78,11 @@ class Job(Generic[Item, Output]):
         return (len(self.items) - len(self.pending)) // self.at_least
 
     @property
+    def next_cost(self) -> float:
+        """The seconds that its next item takes."""
+        return self.costs[next(iter(self.pending))]
+
+    @property
     def least_work(self) -> float:
         """The seconds until the job has its least depth."""
         begun = len(self.items) - len(self.pending)
@@ -125,6 +130,11 @@ class Lane(Generic[Item, Output]):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._jobs: dict[Job[Item, Output], None] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether no job waits."""
+        return not self._jobs
 
     @property
     def waiting(self) -> int:
@@ -189,6 +199,8 @@ class Lane(Generic[Item, Output]):
         jobs = [job for job in self._jobs if job.pending and job.deadline > now and not job.done.done()]
         if not jobs:
             return None
+        # An item that would be late is computed only if there is nothing else to do.
+        jobs = [job for job in jobs if now + job.next_cost <= job.deadline] or jobs
         if served is not None:
             tenant = min(jobs, key=lambda job: served.get(job.tenant, 0.0)).tenant
             jobs = [job for job in jobs if job.tenant == tenant]

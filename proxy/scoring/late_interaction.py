@@ -18,7 +18,7 @@ import numpy as np
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.base import Scores
+from proxy.scoring.base import Reach, Scores
 from proxy.scoring.engine import Engine
 from proxy.scoring.local_model import load
 from proxy.scoring.model_files import BUILT_IN_MODEL
@@ -119,9 +119,9 @@ class LateInteraction:
         reached = self._engine.reach(sizes, job.deadline)
         return len(texts) - len(missing) + reached - 1 if reached else 0
 
-    def usual_reach(self, _: float) -> float:
+    def usual_reach(self, _: float) -> Reach:
         """Give no bound: which documents are known, and cost nothing, the store's answer will tell."""
-        return math.inf
+        return Reach(math.inf)
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures of the engine, of the matrices and of the warm-up."""

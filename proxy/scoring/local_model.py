@@ -11,6 +11,7 @@ from proxy.scoring.prepared_model import prepare_apart
 from proxy.scoring.text_graph import LocalTextGraph
 
 if TYPE_CHECKING:
+    from proxy.scoring.isolated_graph import IsolatedGraph
     from proxy.scoring.model_files import Head, Precision
     from proxy.scoring.prepared import PreparedModel
     from proxy.scoring.text_graph import TextGraph
@@ -51,17 +52,28 @@ async def load(
         value, _, allowed = _WANTED[head].partition("; ")
         raise BadConfig((Mistake(model, key, value, allowed),))
     threads = threads or await asyncio.to_thread(usable_cpus)
-    graph = await asyncio.to_thread(_open, prepared, isolation, threads)
+    match isolation:
+        case "thread":
+            graph: TextGraph = await asyncio.to_thread(LocalTextGraph, prepared)
+        case "process":
+            # Imported only where it is asked for.
+            from proxy.scoring.isolated_graph import IsolatedGraph  # noqa: PLC0415
+
+            graph = await when_started(IsolatedGraph(prepared, threads))
+        case _:
+            assert_never(isolation)
     return LocalModel(prepared, graph, threads)
 
 
-def _open(prepared: PreparedModel, isolation: Isolation, threads: int) -> TextGraph:
-    match isolation:
-        case "thread":
-            return LocalTextGraph(prepared)
-        case "process":
-            from proxy.scoring.isolated_graph import IsolatedGraph  # noqa: PLC0415 (only where it is asked for)
+async def when_started(graph: IsolatedGraph) -> IsolatedGraph:
+    """Return a graph when its model is loaded; close it if that fails, or is no longer waited for.
 
-            return IsolatedGraph(prepared, threads)
-        case _:
-            assert_never(isolation)
+    Raises:
+        BadConfig: the model can't be loaded, or its process doesn't start.
+    """
+    try:
+        await asyncio.wrap_future(graph.started)
+    except BaseException:
+        graph.close()
+        raise
+    return graph

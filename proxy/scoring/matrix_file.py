@@ -23,7 +23,9 @@ import logging
 import os
 import struct
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from io import FileIO
+from itertools import chain
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -43,32 +45,25 @@ _log = logging.getLogger(__name__)
 
 
 class MatrixFile:
-    """An open file that no other process writes to."""
+    """An open file that no other process writes to. What is written is there whole, or not at all."""
 
-    def __init__(self, file: BinaryIO, header: bytes) -> None:
+    def __init__(self, file: FileIO, header: bytes) -> None:
         self._file = file
         self._header = header
+        # The length of what is whole: 0 before the first read, and after a rewrite that failed.
+        self.size = 0
 
     @classmethod
     def open(cls, path: Path, identity: str) -> MatrixFile | None:
         """Open or create the file in an existing folder; None, and a line in the log, if it can't be used."""
         try:
-            file = _open_alone(path)
-            start = file.read(len(_FORMAT))
-            if start not in (b"", _FORMAT):
-                file.close()
-                raise FileExistsError("the file holds something else")
+            file = _open_ours(path)
         except OSError as error:
             _log.warning(
                 "token matrices are not kept in a file", extra={"path": str(path), "error": str(error)}
             )
             return None
         return cls(file, _FORMAT + hashlib.sha256(identity.encode()).digest())
-
-    @property
-    def size(self) -> int:
-        """The file's length."""
-        return self._file.seek(0, os.SEEK_END)
 
     def read(self, max_bytes: int) -> list[tuple[bytes, TokenMatrix]]:
         """Return the newest matrices that fit into `max_bytes`, oldest first; forget what is damaged."""
@@ -87,6 +82,7 @@ class MatrixFile:
             nbytes += matrix.nbytes
             while nbytes > max_bytes:
                 nbytes -= found.pop(next(iter(found))).nbytes
+        self.size = self._file.tell()
         return list(found.items())
 
     def append(self, entries: Iterable[tuple[bytes, TokenMatrix]]) -> None:
@@ -95,27 +91,37 @@ class MatrixFile:
         Raises:
             OSError: the disk is full, or worse.
         """
-        self._file.seek(0, os.SEEK_END)
-        for key, matrix in entries:
-            payload = matrix.scales.astype("<f4").tobytes() + matrix.values.tobytes()
-            self._file.write(_RECORD.pack(key, *matrix.values.shape, crc32(payload)) + payload)
-        self._file.flush()
+        self._extend(map(_packed, entries))
 
     def rewrite(self, entries: Iterable[tuple[bytes, TokenMatrix]]) -> None:
         """Hold these matrices and no others. A crash half-way costs the rest of them, not the file.
 
         Raises:
-            OSError: the disk is full, or worse.
+            OSError: the disk is full, or worse; the file is empty then, and waits for the next rewrite.
         """
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(self._header)
-        self.append(entries)
+        self._file.truncate(0)
+        self.size = 0
+        self._extend(chain((self._header,), map(_packed, entries)))
 
     def close(self) -> None:
         """Close the file, which lets another process have it; what can't be written by now is lost."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+    def _extend(self, pieces: Iterable[bytes]) -> None:
+        """Write all of these behind what is whole, or nothing."""
+        self._file.seek(self.size)
+        try:
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except OSError:
+            # Nothing would be read behind a torn record. If this fails too, the next one writes over it.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self.size)
+            raise
+        self.size = self._file.tell()
 
     def _records(self) -> Iterator[tuple[bytes, TokenMatrix]]:
         while head := self._file.read(_RECORD.size):
@@ -143,15 +149,30 @@ class MatrixFile:
         return key, TokenMatrix(values, scales)
 
 
-def _open_alone(path: Path) -> BinaryIO:
-    """Open a file, and keep other processes out as long as it is open; raise OSError if one has it."""
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    if sys.platform != "win32":
-        import fcntl  # noqa: PLC0415 (not on Windows)
+def _packed(entry: tuple[bytes, TokenMatrix]) -> bytes:
+    key, matrix = entry
+    payload = matrix.scales.astype("<f4").tobytes() + matrix.values.tobytes()
+    return _RECORD.pack(key, *matrix.values.shape, crc32(payload)) + payload
 
-        try:
+
+def _open_ours(path: Path) -> FileIO:
+    """Open a file for its owner alone, and keep other processes out as long as it is open.
+
+    Raises:
+        OSError: another process has it, or it holds something else.
+    """
+    # Unbuffered: what can't be written must not be tried again at the next occasion.
+    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    try:
+        if sys.platform != "win32":
+            import fcntl  # noqa: PLC0415 (not on Windows)
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise
+        if file.read(len(_FORMAT)) not in (b"", _FORMAT):
+            raise FileExistsError("the file holds something else")
+        if sys.platform != "win32":
+            os.fchmod(file.fileno(), 0o600)
+    except OSError:
+        file.close()
+        raise
     return file

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 
 # Raised with every change of the graphs, so that an export cached by an older midrank is not used.
-GRAPH_VERSION = 4
+GRAPH_VERSION = 5
 
 
 def no_progress(step: int, total: int, label: str) -> None:
@@ -115,7 +115,8 @@ def _weight_bits(precision: Precision) -> int | None:
 def _prepare_apart(model: str, precision: Precision, key: str) -> PreparedModel:
     prepared = _plan(locate(model, key=key), precision)
     if not prepared.graph.exists():
-        command = (sys.executable, "-m", "proxy.scoring.prepared_model", model, precision)
+        # -P: not what happens to be in the working directory under the name of our package.
+        command = (sys.executable, "-P", "-m", "proxy.scoring.prepared_model", model, precision)
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "HF_HUB_OFFLINE": "1",

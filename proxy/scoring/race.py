@@ -9,12 +9,11 @@ import numpy as np
 
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.base import Reach
 from proxy.scoring.checked import checked_scores
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from proxy.scoring.base import ScoreJob, Scorer, Scores
 
 # Seconds after its deadline that a scorer is waited for: those who hand over at the deadline are in time.
@@ -48,17 +47,10 @@ class Race:
     async def start(self) -> None:
         """Do nothing: both are started by their owner."""
 
-    def reach(self, job: ScoreJob) -> int:
+    def usual_reach(self, seconds: float) -> Reach:
         """Return what the one that gets farther reaches."""
-        return max((one.reach(job) for one in (self._better, self._floor) if one.ready), default=0)
-
-    def usual_reach(self, seconds: float) -> float:
-        """Return what the one that gets farther reaches."""
-        return max(self._better.usual_reach(seconds), self._floor.usual_reach(seconds))
-
-    def figures(self) -> Mapping[str, float]:
-        """Return nothing: it is the models that are watched."""
-        return {}
+        reaches = [one.usual_reach(seconds) for one in (self._better, self._floor) if one.ready]
+        return max(reaches, key=lambda reach: reach.texts, default=Reach(0.0, Reason.WARMING))
 
     async def score(self, job: ScoreJob) -> Scores:
         """Return one's scores.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from proxy.model import Outcome, Reason, Verdict
-from proxy.scoring.base import ScoreJob, Scores
+from proxy.scoring.base import Reach, ScoreJob, Scores
 from proxy.scoring.checked import checked_scores
 from proxy.scoring.order import falling_scores, order_by_score
 from proxy.tasks import Tasks
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
 # over what it has and to order it.
 HANDOVER = 0.004
+_LAYERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class Ranked:
             verdict = Verdict(outcome, None, scored, len(readable))
         return cls(order, verdict, falling_scores(scores.values, readable, order), scores.scorer)
 
-    def out_of(self, wanted: int) -> Ranked:
-        """Return the same, told as a part of the `wanted` candidates that there was no time to ask for."""
+    def out_of(self, wanted: int, reason: Reason) -> Ranked:
+        """Return the same, told as a part of the `wanted` candidates that could not all be asked for."""
         verdict = replace(self.verdict, candidates=max(wanted, self.verdict.candidates))
         if verdict.outcome in (Outcome.RERANKED, Outcome.CACHED):
-            verdict = replace(verdict, outcome=Outcome.PARTIAL, reason=Reason.OVERLOADED)
+            verdict = replace(verdict, outcome=Outcome.PARTIAL, reason=reason)
         return replace(self, verdict=verdict)
 
 
@@ -71,9 +73,9 @@ class Ranker:
         """The name of the scorer, for spans."""
         return self._scorer.name
 
-    def usual_reach(self, seconds: float) -> float:
-        """Predict how many unknown texts would be scored in so many seconds; `inf` if nobody knows."""
-        return self._scorer.usual_reach(seconds)
+    def usual_reach(self, seconds: float) -> Reach:
+        """Predict how many of the usual texts would be scored in so many seconds."""
+        return self._scorer.usual_reach(seconds) if self._scorer.ready else Reach(math.inf)
 
     async def rank(
         self,
@@ -105,6 +107,7 @@ class Ranker:
     async def close(self) -> None:
         """Give up on scorers that are still at work."""
         await self._tasks.close()
+        await self._scorer.close()
 
     async def _scores(self, job: ScoreJob, deadline: float) -> Scores | Reason:
         """Return valid scores, or why there are none; by the deadline, even if the scorer is not done."""
@@ -115,6 +118,12 @@ class Ranker:
         task = self._tasks.spawn(checked_scores(self._scorer, job), f"score:{self._scorer.name}")
         try:
             await asyncio.wait({task}, timeout=time_left)
+            # Where the event loop was held up all timers fire at once: what is done is handed over first,
+            # through as many layers as a scorer may have.
+            for _ in range(_LAYERS):
+                if task.done():
+                    break
+                await asyncio.sleep(0)
         finally:
             task.cancel()
         if not task.done():

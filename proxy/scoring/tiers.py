@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.base import Reach
 from proxy.scoring.checked import checked_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from proxy.scoring.base import ScoreJob, Scorer, Scores
+    from proxy.scoring.base import ScoreJob, Scores, Tier
 
 
 class Tiers:
     """The scorers of a rule, best first. The scores of two tiers are never mixed in one ranking.
 
-    A tier is passed over if it is predicted to score fewer texts than the job wants at least, except for the
-    last one: a few texts are better than none. A tier that fails leaves the rest of the time to the next.
+    A tier is passed over if it is predicted to score fewer texts than the job wants at least. If no other has
+    scores, the one of those that gets farthest is asked after all: a few texts are better than none. A tier
+    that fails leaves the rest of the time to the next.
     """
 
-    def __init__(self, tiers: Sequence[Scorer]) -> None:
+    def __init__(self, tiers: Sequence[Tier]) -> None:
         self._tiers = tuple(tiers)
 
     @property
@@ -42,17 +44,10 @@ class Tiers:
     async def start(self) -> None:
         """Do nothing: tiers are shared between rules and started by their owner."""
 
-    def reach(self, job: ScoreJob) -> int:
-        """Return what the tier that would be tried first reaches."""
-        return next((reach for tier in self._tiers if (reach := self._worth_it(tier, job)) > 0), 0)
-
-    def usual_reach(self, seconds: float) -> float:
+    def usual_reach(self, seconds: float) -> Reach:
         """Return what the tier that reaches farthest does."""
-        return max((tier.usual_reach(seconds) for tier in self._tiers if tier.ready), default=0.0)
-
-    def figures(self) -> Mapping[str, float]:
-        """Return nothing: it is the models that are watched."""
-        return {}
+        reaches = [tier.usual_reach(seconds) for tier in self._tiers if tier.ready]
+        return max(reaches, key=lambda reach: reach.texts, default=Reach(0.0, Reason.WARMING))
 
     async def score(self, job: ScoreJob) -> Scores:
         """Return the scores of the first tier that has any.
@@ -61,12 +56,7 @@ class Tiers:
             Unscored: no tier has; the reason is the last one's.
         """
         reason = Reason.WARMING
-        for tier in self._tiers:
-            if not tier.ready:
-                continue
-            if not self._worth_it(tier, job):
-                reason = Reason.OVERLOADED
-                continue
+        for tier in self._in_turn(job):
             scores = await checked_scores(tier, job)
             if not isinstance(scores, Reason):
                 return scores
@@ -76,11 +66,19 @@ class Tiers:
     async def close(self) -> None:
         """Do nothing: tiers are closed by their owner."""
 
-    def _worth_it(self, tier: Scorer, job: ScoreJob) -> int:
-        """Return how many texts a tier would reach; 0 if those are too few to try it."""
-        if not tier.ready:
-            return 0
-        if tier is self._tiers[-1]:
-            return len(job.texts)
-        reach = tier.reach(job)
-        return reach if reach >= min(job.at_least, len(job.texts)) else 0
+    def _in_turn(self, job: ScoreJob) -> Iterator[Tier]:
+        """Yield those that get far enough, best first; then the others, the farthest-reaching first."""
+        ready = [tier for tier in self._tiers if tier.ready]
+        if len(ready) == 1:
+            yield from ready
+            return
+        wanted = min(job.at_least, len(job.texts))
+        passed_over: list[tuple[int, Tier]] = []
+        for tier in ready:
+            reach = tier.reach(job)
+            if reach >= wanted:
+                yield tier
+            else:
+                passed_over.append((reach, tier))
+        for _, tier in sorted(passed_over, key=lambda one: -one[0]):
+            yield tier

@@ -12,19 +12,16 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.scoring.matrix_file import MatrixFile
 from proxy.scoring.use_counts import UseCounts
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from proxy.scoring.token_matrix import TokenMatrix
-
-Entries: TypeAlias = "Sequence[tuple[bytes, TokenMatrix]]"
 
 # Seconds between two writes of what is new; what is lost when the process is killed.
 _SAVE_EVERY = 5.0
@@ -32,6 +29,8 @@ _SAVE_EVERY = 5.0
 _OVERHEAD = 500
 # A page of text, 384 dimensions: a guess that only says how many documents are worth counting uses for.
 _USUAL_SIZE = 40_000
+# Documents that are listed for a rewrite between two looks at the event loop: about a millisecond.
+_LISTED_AT_ONCE = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -89,24 +88,27 @@ class TokenMatrices:
             self._unsaved[key] = matrix
 
     async def open(self, identity: str) -> None:
-        """Read the file, if there is one; `identity` says of which model the matrices are."""
+        """Read the file, if there is one; `identity` says of which model the matrices are.
+
+        Comes before the first document is put.
+        """
         if self._path is None:
             return
         self._file = await asyncio.to_thread(MatrixFile.open, self._path, identity)
         if self._file is None:
             return
         try:
-            kept = await asyncio.to_thread(self._file.read, self._max_bytes)
+            kept = await asyncio.to_thread(_read, self._file, self._max_bytes)
         except OSError as error:
             _log.warning("token matrices not read", extra={"error": str(error)})
             await asyncio.to_thread(self._file.close)
             self._file = None
             return
-        self._restore(kept)
+        self._entries, self.nbytes, self._largest = kept
         self._saver = self._tasks.spawn(self._save_regularly(), "token-matrices-save")
 
     async def close(self) -> None:
-        """Write what is new and let the file go."""
+        """Write what is new and let the file go; what can't be written is lost."""
         if self._saver is not None:
             # Not cancelled: its thread would go on writing to a file that is closed under it.
             self._closing.set()
@@ -136,18 +138,6 @@ class TokenMatrices:
             self.nbytes -= self._entries.pop(key).nbytes + _OVERHEAD
         return True
 
-    def _restore(self, kept: Entries) -> None:
-        """Remember what a file held, the newest of it if it is too much."""
-        fitting = []
-        for key, matrix in reversed(kept):
-            size = matrix.nbytes + _OVERHEAD
-            if self.nbytes + size > self._max_bytes:
-                break
-            self.nbytes += size
-            self._largest = max(self._largest, size)
-            fitting.append((key, matrix))
-        self._entries.update(reversed(fitting))
-
     async def _save_regularly(self) -> None:
         while not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
@@ -156,20 +146,55 @@ class TokenMatrices:
             await self._save()
 
     async def _save(self) -> None:
+        """Write what is new; if that fails, it stays new. Never raises."""
         if self._file is None or not self._unsaved:
             return
         unsaved, self._unsaved = self._unsaved, {}
+        size = self._file.size
         try:
-            # Everything in memory is written anew when the file has become mostly old records.
-            await asyncio.to_thread(
-                _write, self._file, tuple(unsaved.items()), tuple(self._entries.items()), 2 * self._max_bytes
-            )
-        except OSError as error:
+            # Everything in memory is written anew when the file is lost, or has become mostly old records.
+            if size == 0 or size + sum(matrix.nbytes for matrix in unsaved.values()) > 2 * self._max_bytes:
+                await asyncio.to_thread(self._file.rewrite, await self._listed())
+            else:
+                await asyncio.to_thread(self._file.append, unsaved.items())
+        except Exception as error:  # noqa: BLE001 (a cache that can't be kept is no reason to stop)
             _log.warning("token matrices not saved", extra={"error": str(error)})
+            # What has been forgotten meanwhile must not be held in memory by a disk that is full.
+            still_known = {key: matrix for key, matrix in unsaved.items() if key in self._entries}
+            self._unsaved = still_known | self._unsaved
+
+    async def _listed(self) -> list[tuple[bytes, TokenMatrix]]:
+        """Return all documents, but for those that come or go meanwhile: a new one is saved the next time."""
+        keys = list(self._entries)
+        listed: list[tuple[bytes, TokenMatrix]] = []
+        for start in range(0, len(keys), _LISTED_AT_ONCE):
+            some = keys[start : start + _LISTED_AT_ONCE]
+            listed += [(key, self._entries[key]) for key in some if key in self._entries]
+            await asyncio.sleep(0)
+        return listed
 
 
-def _write(file: MatrixFile, unsaved: Entries, all_entries: Entries, max_size: int) -> None:
-    if file.size + sum(matrix.nbytes for _, matrix in unsaved) > max_size:
-        file.rewrite(all_entries)
-    else:
-        file.append(unsaved)
+class _Kept(NamedTuple):
+    """What a file held, with its size in memory and that of its largest document."""
+
+    entries: OrderedDict[bytes, TokenMatrix]
+    nbytes: int
+    largest: int
+
+
+def _read(file: MatrixFile, max_bytes: int) -> _Kept:
+    """Return what a file holds, the newest of it if it is too much. Blocks.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    fitting: list[tuple[bytes, TokenMatrix]] = []
+    nbytes = largest = 0
+    for key, matrix in reversed(file.read(max_bytes)):
+        size = matrix.nbytes + _OVERHEAD
+        if nbytes + size > max_bytes:
+            break
+        nbytes += size
+        largest = max(largest, size)
+        fitting.append((key, matrix))
+    return _Kept(OrderedDict(reversed(fitting)), nbytes, largest)

@@ -19,6 +19,7 @@ def pooled(vectors: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Return the sum of the unit vectors of each `factor` rows, the last of the rest; shape (n / factor, d).
 
     `vectors` has shape (n, d). A factor of 1 gives them back. The sums are not unit vectors.
+    The rows of a text in several windows come in one array: a run may reach from one into the next.
     """
     if factor == 1:
         return vectors

@@ -10,11 +10,12 @@ from opentelemetry.trace import StatusCode
 from proxy import telemetry as names
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.base import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.scoring.base import ScoreJob, Scorer, Scores
+    from proxy.scoring.base import ScoreJob, Scores, Tier
     from proxy.telemetry import Telemetry
 
 
@@ -24,7 +25,7 @@ class Traced:
     One whose start failed counts as ready and refuses every job: else it would seem to warm up for ever.
     """
 
-    def __init__(self, scorer: Scorer, telemetry: Telemetry) -> None:
+    def __init__(self, scorer: Tier, telemetry: Telemetry) -> None:
         self._scorer = scorer
         self._telemetry = telemetry
         self.failed = False
@@ -56,9 +57,9 @@ class Traced:
         """As far as the inner scorer reaches."""
         return 0 if self.failed else self._scorer.reach(job)
 
-    def usual_reach(self, seconds: float) -> float:
+    def usual_reach(self, seconds: float) -> Reach:
         """As far as the inner scorer usually reaches."""
-        return 0.0 if self.failed else self._scorer.usual_reach(seconds)
+        return Reach(0.0, Reason.MODEL_FAILED) if self.failed else self._scorer.usual_reach(seconds)
 
     def figures(self) -> Mapping[str, float]:
         """What the inner scorer tells."""

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 # What may wait, of either kind: minutes of work, and the text of some thousand documents.
 _MAX_TEXTS = 8192
 _MAX_BYTES = 16 * 2**20
+# Seconds to wait after a failure, and at most after many: a model that is gone takes some to come back.
+_PAUSES = (0.1, 10.0)
 
 
 @runtime_checkable
@@ -50,9 +52,12 @@ class WarmUp:
         *,
         max_texts: int = _MAX_TEXTS,
         max_bytes: int = _MAX_BYTES,
+        pauses: tuple[float, float] = _PAUSES,
     ) -> None:
-        """Take what encodes; both bounds hold for each list."""
+        """Take what encodes; both bounds hold for each list. `pauses` are the shortest and the longest."""
         self._encode = encode
+        self._pauses = pauses
+        self._pause = 0.0
         self._missed = _Texts(max_texts, max_bytes)
         self._written = _Texts(max_texts, max_bytes)
         self._any = asyncio.Event()
@@ -60,7 +65,7 @@ class WarmUp:
         self.dropped = 0  # for lack of room here
         self.encoded = 0
         self.skipped = 0  # when their turn came, they were known, or there was no room for them
-        self.failed = 0
+        self.failed = 0  # twice
 
     def __len__(self) -> int:
         """Count the texts that wait."""
@@ -93,21 +98,31 @@ class WarmUp:
         self._wake()
 
     async def run(self) -> None:
-        """Encode texts, the longest waiting first, until cancelled."""
+        """Encode texts, the longest waiting first, until cancelled; one that fails is tried once more."""
         while True:
             await self._any.wait()
             key, text = (self._missed if len(self._missed) else self._written).pop_first()
             self._wake()
-            try:
-                encoded = await self._encode(key, text)
-            except Unscored as unscored:
+            if not (await self._try(key, text) or await self._try(key, text)):
                 self.failed += 1
-                _log.warning("text not encoded", extra={"reason": unscored.reason.value})
-            else:
-                self.encoded += encoded
-                self.skipped += not encoded
-                if not encoded:
-                    await asyncio.sleep(0)  # a list of known texts must not hold the event loop
+
+    async def _try(self, key: bytes, text: str) -> bool:
+        """Encode a text. If that fails return False, after a pause."""
+        try:
+            encoded = await self._encode(key, text)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the other texts wait)
+            shortest, longest = self._pauses
+            self._pause = min(max(shortest, 2 * self._pause), longest)
+            reason = error.reason.value if isinstance(error, Unscored) else type(error).__name__
+            _log.warning("text not encoded", extra={"reason": reason, "pause": self._pause})
+            await asyncio.sleep(self._pause)
+            return False
+        self._pause = 0.0
+        self.encoded += encoded
+        self.skipped += not encoded
+        if not encoded:
+            await asyncio.sleep(0)  # a list of known texts must not hold the event loop
+        return True
 
     def _wake(self) -> None:
         if len(self):

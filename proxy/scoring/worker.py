@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from proxy.scoring.lanes import Batch, Item, Output
+from proxy.scoring.lanes import Batch, Item, Lane, Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,19 +36,20 @@ class Model(Protocol[_Item_contra, _Output_co]):
 class Worker(Generic[Item, Output]):
     """Owns a slot: it gets a batch only after it has handed back the last one.
 
-    `computed(worker, result, seconds)` is called on the loop with the outputs, or with what the model raised.
+    `computed(worker, result)` is called on the loop with the outputs, or with what the model raised.
     """
 
     def __init__(
         self,
         model: Model[Item, Output],
         name: str,
-        computed: Callable[[Worker[Item, Output], Sequence[Output] | BaseException, float], None],
+        computed: Callable[[Worker[Item, Output], Sequence[Output] | BaseException], None],
     ) -> None:
         """Start the thread: a daemon, so that a hung model can't keep the process alive."""
         self._model = model
         self._computed = computed
         self._to_compute: SimpleQueue[Sequence[Item] | None] = SimpleQueue()
+        self._begun = 0.0
         self._expected_end = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self.batch: Batch[Item, Output] | None = None
@@ -59,19 +60,24 @@ class Worker(Generic[Item, Output]):
         """Have a batch computed; `expected_end` is an event-loop time."""
         self.batch = batch
         self._expected_end = expected_end
+        self._begun = perf_counter()
         self._to_compute.put(batch.items)
 
     def watch(self, timer: asyncio.TimerHandle) -> None:
         """Keep a timer that is cancelled when the call ends."""
         self._watch = timer
 
-    def end(self) -> Batch[Item, Output]:
-        """Be free again, and return what was computed."""
+    def end(self) -> tuple[Batch[Item, Output], float]:
+        """Be free again; return what was computed, and the seconds that the slot was taken for it."""
         batch, self.batch = self.batch, None
         assert batch is not None, "ends only what it has begun"
         if self._watch is not None:
             self._watch.cancel()
-        return batch
+        return batch, perf_counter() - self._begun
+
+    def serves(self, lane: Lane[Item, Output]) -> bool:
+        """Say whether what is computed comes from a lane."""
+        return self.batch is not None and self.batch.parts[0].lane is lane
 
     def left(self, now: float) -> float:
         """Return the seconds that the call under way is expected to take still."""
@@ -87,13 +93,11 @@ class Worker(Generic[Item, Output]):
         """Compute until dismissed; the only code of the engine that runs in threads."""
         while (items := self._to_compute.get()) is not None:
             result: Sequence[Output] | BaseException
-            begun = perf_counter()
             try:
-                result = self._model.run(items)
+                result = list(self._model.run(items))
             except BaseException as error:  # noqa: BLE001 (a model may raise anything; the loop logs it)
                 result = error
-            seconds = perf_counter() - begun
             try:
-                loop.call_soon_threadsafe(self._computed, self, result, seconds)
+                loop.call_soon_threadsafe(self._computed, self, result)
             except RuntimeError:  # the loop is closed: nobody is left to tell
                 return

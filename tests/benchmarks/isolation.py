@@ -38,6 +38,7 @@ from tests.benchmarks.scoring_latency import CROSS_ENCODER, QUERIES, passages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from proxy.scoring.prepared import PreparedModel
     from proxy.scoring.text_graph import TextGraph
 
 THREADS = 2
@@ -90,14 +91,18 @@ def main(arguments: list[str] | None = None) -> int:
 def graphs(model: str) -> Iterator[dict[str, TextGraph]]:
     """Open a model in both places."""
     prepared = prepare(model)
-    both: dict[str, TextGraph] = {
-        "thread": LocalTextGraph(prepared),
-        "process": IsolatedGraph(prepared, THREADS),
-    }
+    both: dict[str, TextGraph] = {"thread": LocalTextGraph(prepared), "process": isolated(prepared)}
     try:
         yield both
     finally:
         both["process"].close()
+
+
+def isolated(prepared: PreparedModel) -> IsolatedGraph:
+    """Start a model's process and wait until it is ready."""
+    graph = IsolatedGraph(prepared, THREADS)
+    graph.started.result()
+    return graph
 
 
 def searches(both: dict[str, TextGraph], per_call: int, rounds: int) -> Timing:
@@ -177,7 +182,7 @@ def resident(place: str) -> float:
     importlib.import_module("proxy.app")
     if place != "none":
         prepared = prepare(str(CROSS_ENCODER))
-        graph = LocalTextGraph(prepared) if place == "thread" else IsolatedGraph(prepared, THREADS)
+        graph = LocalTextGraph(prepared) if place == "thread" else isolated(prepared)
         graph.run([TextInput(text, QUERIES[0]) for text in passages(20, 85)])
     children = [pid for one in Path("/proc/self/task").glob("*/children") for pid in one.read_text().split()]
     rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in ("self", *children)]

@@ -22,20 +22,25 @@ from tests.codecs.test_laws import broken_bytes, damaged
 from tests.fakes.json_text import Style, read, write
 
 if TYPE_CHECKING:
+    from proxy.codecs.base import Codec
     from tests.codecs.searches import Exchange
 
 CHROMA = "/api/v2/tenants/t/databases/d/collections/6b2c"
 QDRANT = "/collections/docs/points"
 
 
+def texts_in(codec: Codec, request: WireRequest) -> list[str]:
+    return [text for text in codec.decode_write(request) if text is not None]
+
+
 def chroma(body: Any, *paths: str, to: str = f"{CHROMA}/add") -> list[str]:
     codec = ChromaCodec(lambda _: TextFields(paths))
-    return [*codec.decode_write(WireRequest("POST", to, NO_HEADERS, json.dumps(body).encode()))]
+    return texts_in(codec, WireRequest("POST", to, NO_HEADERS, json.dumps(body).encode()))
 
 
 def qdrant(body: Any, *paths: str, to: tuple[str, str] = ("PUT", QDRANT)) -> list[str]:
     codec = QdrantHttpCodec(lambda _: TextFields(paths), QdrantOptions())
-    return [*codec.decode_write(WireRequest(*to, NO_HEADERS, json.dumps(body).encode()))]
+    return texts_in(codec, WireRequest(*to, NO_HEADERS, json.dumps(body).encode()))
 
 
 # --- which requests are writes ---------------------------------------------------------------
@@ -126,6 +131,64 @@ def test_upserts_among_other_operations_are_read():
     assert qdrant({"operations": operations}, to=("POST", f"{QDRANT}/batch")) == ["one", "two"]
 
 
+# --- small steps -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"documents": [""] * 1000},
+        {"documents": [None] * 1000},
+        {"metadatas": [{}] * 1000},
+        {"metadatas": [{"a": 1, "b": "x"}] * 1000},
+        {"ids": ["a"] * 100_000},
+        {"embeddings": [[0.5] * 100] * 1000},
+        {str(number): 1 for number in range(1000)},
+    ],
+    ids=lambda body: next(iter(body)),
+)
+def test_a_chroma_write_without_texts_is_read_in_many_steps(body):
+    request = written("POST", f"{CHROMA}/add", json.dumps(body).encode())
+    steps = [*ChromaCodec(lambda _: TextFields()).decode_write(request)]
+    assert len(steps) >= 1000
+    assert not any(steps)
+
+
+POINT = {"id": 1, "vector": [0.1], "payload": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("body", "batch"),
+    [
+        ({"points": [POINT] * 1000}, ""),
+        ({"points": [{}] * 1000}, ""),
+        ({"points": [{"vector": [[0.5] * 100] * 1000}]}, ""),
+        ({"points": [{str(number): 1 for number in range(1000)}]}, ""),
+        ({"batch": {"ids": [1] * 100_000}}, ""),
+        ({"batch": {"payloads": [{}] * 1000}}, ""),
+        ({"operations": [{}] * 1000}, "/batch"),
+        ({"operations": [{"delete": {"points": list(range(100_000))}}]}, "/batch"),
+        ({str(number): 1 for number in range(1000)}, ""),
+    ],
+)
+def test_a_qdrant_write_without_texts_is_read_in_many_steps(body, batch):
+    request = written("POST" if batch else "PUT", QDRANT + batch, json.dumps(body).encode())
+    steps = [*QdrantHttpCodec(lambda _: TextFields(), QdrantOptions()).decode_write(request)]
+    assert len(steps) >= 1000
+    assert not any(steps)
+
+
+def test_a_vector_of_any_usual_length_is_one_step():
+    body = json.dumps([0.12345678901234567] * 4096).encode()
+    assert [*JsonReader(body).passed()] == [None]
+
+
+@pytest.mark.parametrize("value", ['"' + "x" * 300_000 + '"', json.dumps({"a": ["x"] * 40_000})])
+def test_what_is_too_large_for_one_step_is_undecodable(value):
+    with pytest.raises(Undecodable):
+        qdrant({"points": [{"payload": {"text": json.loads(value)}}]})
+
+
 # --- laws ------------------------------------------------------------------------------------
 
 
@@ -137,7 +200,7 @@ def test_a_chroma_write_has_the_texts_that_a_search_finds(data):
     rows = exchange.store.rows
     records = {key: [row[key] for row in rows] for key in ("embeddings", "documents", "metadatas")}
     request = written("POST", f"{CHROMA}/add", write({"ids": [row["id"] for row in rows], **records}))
-    assert sorted(exchange.codec.decode_write(request)) == sorted(one.text for one in found if one.text)
+    assert sorted(texts_in(exchange.codec, request)) == sorted(one.text for one in found if one.text)
 
 
 def chroma_query(exchange: Exchange) -> WireRequest:
@@ -159,7 +222,7 @@ def test_a_qdrant_write_has_the_texts_that_a_search_finds(data, columns, spaced)
     request = written(
         "PUT", "/collections/c/points", write(body if columns else {"points": points}, Style(spaced, True))
     )
-    assert sorted(exchange.codec.decode_write(request)) == sorted(one.text for one in found if one.text)
+    assert sorted(texts_in(exchange.codec, request)) == sorted(one.text for one in found if one.text)
 
 
 WRITES = [
@@ -188,7 +251,7 @@ every_write = pytest.mark.parametrize(("codec", "method", "target", "tree"), WRI
 def test_a_damaged_write_is_undecodable_or_still_has_texts(codec, method, target, tree, data):
     body = write(data.draw(damaged(read(orjson.dumps(tree)))))
     with suppress(Undecodable):
-        assert all(isinstance(text, str) for text in codec.decode_write(written(method, target, body)))
+        assert all(isinstance(text, str) for text in texts_in(codec, written(method, target, body)))
 
 
 @every_write
@@ -196,7 +259,7 @@ def test_a_damaged_write_is_undecodable_or_still_has_texts(codec, method, target
 def test_any_bytes_are_undecodable_or_have_texts(codec, method, target, tree, data):
     body = data.draw(broken_bytes(orjson.dumps(tree)) | st.binary(max_size=40))
     with suppress(Undecodable):
-        assert all(isinstance(text, str) for text in codec.decode_write(written(method, target, body)))
+        assert all(isinstance(text, str) for text in texts_in(codec, written(method, target, body)))
 
 
 @every_write
@@ -220,6 +283,22 @@ def test_a_reader_gives_what_is_asked_for_and_passes_over_the_rest():
         if key == b"d":
             found += (reader.value() for _ in reader.elements())
     assert found == [b"a", b"b", b"d", 1, {"e": 2}, 3]
+
+
+def test_a_value_larger_than_a_step_is_passed_over_in_several():
+    large = [[str(number), {"a": [number]}] for number in range(10_000)]
+    reader = JsonReader(json.dumps([{"large": large}, 7]).encode())
+    elements = reader.elements()
+    next(elements)
+    assert len([*reader.passed()]) > 10_000
+    next(elements)
+    assert reader.value() == 7
+
+
+@pytest.mark.parametrize("body", [b"[" * 300_000, b'{"a":' * 100_000, b'["a' * 100_000])
+def test_what_is_too_deep_to_be_passed_over_is_undecodable(body):
+    with pytest.raises(Undecodable):
+        [*JsonReader(body).passed()]
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"[1", b"[1,[2]", b'["a]', b"{}", b'[{"a":1]', b"[1}", b"[[[["])

@@ -1,7 +1,7 @@
 """A model's process that does what its texts tell it: die, hang, raise, babble. Run as the real one is.
 
-The graph's file decides how it starts: `fine`, `refuse`, `die` or `babble`; every start adds a line to the
-tokenizer's file.
+The graph's file decides how it starts: `fine`, `refuse`, `die`, `hang` or `babble`; every start adds a line
+to the tokenizer's file.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ SOCKETS = [int(number) for number in sys.argv[1].split(",")] if __name__ == "__m
 
 def prepared_oddly(folder, start="fine"):
     (folder / "graph").write_text(start)
+    (folder / "starts").touch()
     return PreparedModel(folder / "graph", folder / "starts", "logit", 40, "odd")
 
 
@@ -39,6 +40,8 @@ class OddGraph:
                 raise BadConfig((Mistake("graph", "model", "not a graph", "a better one"),))
             case "die":
                 os._exit(7)
+            case "hang":
+                threading.Event().wait()
             case "babble":
                 os.write(SOCKETS[0], b"Hello, world!")
                 threading.Event().wait()

@@ -16,7 +16,7 @@ import numpy as np
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.base import ScoreJob, Scores
+from proxy.scoring.base import Reach, ScoreJob, Scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ class FormulaScorer:
     def reach(self, job: ScoreJob) -> int:
         return len(job.texts)
 
-    def usual_reach(self, seconds: float) -> float:
-        return math.inf
+    def usual_reach(self, seconds: float) -> Reach:
+        return Reach(math.inf)
 
     def figures(self) -> dict[str, float]:
         return {}
@@ -81,8 +81,8 @@ class ShortSighted(FormulaScorer):
     def reach(self, job: ScoreJob) -> int:
         return min(self.sees, len(job.texts))
 
-    def usual_reach(self, seconds: float) -> float:
-        return self.sees
+    def usual_reach(self, seconds: float) -> Reach:
+        return Reach(self.sees)
 
 
 @dataclass

@@ -63,6 +63,11 @@ def test_int8_keeps_every_column_of_weights_at_its_own_scale(tmp_path):
     test_int8_stays_close_to_float(folder)
 
 
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
+def test_int8_stays_close_to_float_with_every_activation(tmp_path, activation):
+    test_int8_stays_close_to_float(write_tiny_bert(tmp_path / "tiny", head="tokens", activation=activation))
+
+
 def test_the_longest_text_fits(tiny_encoder):
     prepared = prepare(str(tiny_encoder))
     assert prepared.max_tokens == POSITIONS

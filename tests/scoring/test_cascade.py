@@ -72,6 +72,14 @@ async def test_if_both_fail_there_are_no_scores():
         await order(Refusing(), Crashing())
 
 
+async def test_the_cheap_one_has_half_of_the_time():
+    better, cheap = Listed(table=CHEAP, ready=True), Listed(table=CHEAP, ready=True)
+    now = asyncio.get_running_loop().time()
+    await Cascade(better, cheap, top=3).score(ScoreJob("q", tuple("abc"), now + 10))
+    assert cheap.jobs[0].deadline == pytest.approx(now + 5, abs=0.5)
+    assert better.jobs[0].deadline == now + 10
+
+
 async def test_equal_scores_are_dealt_out_as_falling_ones():
     """An order that two scorers made can't be told by scores that are equal."""
     better = Listed(table={"c": 2.0, "b": 1.0, "a": 0.0})
@@ -111,5 +119,4 @@ def test_only_the_top_is_touched_and_scores_fall(cheap, better, top):
 async def test_a_cascade_names_and_describes_itself():
     cascade = Cascade(NeverReady(), Reversing(ready=True), top=2)
     assert (cascade.name, cascade.ready, cascade.pointwise) == ("reversing>never_ready", True, False)
-    assert cascade.reach(ScoreJob("q", ("a", "b"), 0.0)) == 2
-    assert cascade.usual_reach(1.0) == float("inf")
+    assert cascade.usual_reach(1.0).texts == float("inf")

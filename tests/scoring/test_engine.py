@@ -1,11 +1,12 @@
-"""The engine's five promises, with models that wait, fail and lie in their threads."""
+"""The engine's promises, with models that wait, fail and lie in their threads."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,6 +160,23 @@ async def test_live_work_overtakes_an_idle_job_between_two_batches():
         model.let_through(4)
         await asyncio.gather(idle, live)
     assert model.batches == [(100,), (1,), (101,), (102,)]
+
+
+async def test_idle_work_of_one_engine_waits_for_live_work_of_another():
+    """Two models share the CPUs: what one does for later searches must not slow down this one."""
+    live_model, idle_model = Gated(), Gated()
+    async with running(live_model) as first, running(idle_model) as second:
+        live = await soon(first.submit([1, 2]))
+        await entered(live_model)
+        idle = await soon(second.submit([100], idle=True))
+        live_model.let_through(1)
+        await entered(live_model)
+        assert idle_model.entered._value == 0
+        live_model.let_through(1)
+        await live
+        idle_model.let_through(1)
+        assert (await idle).values == [200]
+    assert idle_model.batches == [(100,)]
 
 
 # --- bounds ------------------------------------------------------------------------------------
@@ -389,6 +407,82 @@ async def test_a_tenant_that_asks_for_too_much_does_not_slow_down_another():
         model.let_through(1000)
         await asyncio.gather(first, *flood, return_exceptions=True)
         assert (await quiet).values == [2, 2]
+
+
+async def test_costs_that_were_learnt_long_ago_are_not_believed():
+    """A tier that is passed over for being slow is never called, and would stay slow for ever."""
+    async with running(Doubling()) as engine:
+        await engine.submit([1])
+        for _ in range(40):
+            engine.cost.observe(Shape(1, 1), 100.0)
+        assert engine.reach([1] * 10, in_ms(150)) == 0
+        engine._last_begun -= 6
+        assert engine.reach([1] * 10, in_ms(150)) == 10
+
+
+async def test_a_text_that_takes_longer_than_there_is_time_is_out_of_reach_for_any_number_of_threads():
+    async with running(Doubling(), threads=16) as engine:
+        await engine.submit([1])
+        for _ in range(40):
+            engine.cost.observe(Shape(1, 1), 0.05)
+        assert engine.reach([1] * 10, in_ms(20)) == 0
+
+
+async def test_the_usual_reach_is_bounded_by_the_load_and_says_so():
+    model = Gated()
+    async with running(model) as engine:
+        assert engine.usual_reach(0.1).texts == math.inf
+        first = await busy(model, engine, 0.01)
+        idle = engine.usual_reach(0.1)
+        for _ in range(50):
+            with suppress(Unscored, TimeoutError):
+                await asyncio.wait_for(engine.submit([1] * 30, in_ms(150)), 0.001)
+        loaded = engine.usual_reach(0.1)
+        model.let_through(100)
+        await first
+    assert idle.reason is Reason.LATE
+    assert loaded.reason is Reason.OVERLOADED
+    assert loaded.texts < idle.texts / 2
+
+
+async def test_closing_lets_even_a_job_without_a_deadline_go_whose_last_item_hangs():
+    model = Gated()
+    engine = Engine(model, name="test")
+    engine.start()
+    job = await soon(engine.submit([1]))
+    await entered(model)
+    engine.close()
+    assert (await job).values == [None]
+    with pytest.raises(Unscored, match=Reason.MODEL_FAILED):
+        await engine.submit([1])
+    model.let_through(10)
+
+
+async def test_a_model_that_gives_nothing_at_all_is_not_believed(caplog):
+    class Silent(Doubling):
+        def run(self, items):
+            return None
+
+    async with running(Silent()) as engine:
+        with pytest.raises(Unscored, match=Reason.SCORER_ERROR):
+            await engine.submit([1])
+
+
+async def test_a_broken_keep_does_not_stop_the_engine():
+    async with running(Doubling()) as engine:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await asyncio.gather(
+            engine.submit([1], in_ms(20), keep=lambda *_: 1 / 0), engine.submit([2], in_ms(5000))
+        )
+        assert (await engine.submit([3])).values == [6]
+
+
+async def test_a_broken_model_is_complained_about_once_in_a_while(caplog):
+    async with running(Failing()) as engine:
+        for _ in range(20):
+            with pytest.raises(Unscored):
+                await engine.submit([-1])
+    assert caplog.messages == ["model call failed"]
 
 
 async def test_the_calibration_teaches_what_items_cost():

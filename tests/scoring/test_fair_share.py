@@ -60,6 +60,17 @@ def test_a_surge_is_forgotten_after_a_while():
     assert share.ask("a", 0.1) == 1.0
 
 
+def test_work_that_has_long_to_go_is_averaged_over_that_time():
+    """Else ten seconds' worth of work, due in ten seconds, would look like ten times too much for one."""
+    clock = Clock()
+    share = FairShare(1.0, clock)
+    for _ in range(100):
+        clock.now += 0.5
+        share.ask("loud", 5.0, span=10.0)
+    assert share.load == pytest.approx(10.0, rel=0.1)
+    assert share.ask("quiet", 0.1, span=10.0) == 1.0
+
+
 def test_tenants_that_are_gone_take_no_memory():
     clock = Clock()
     share = FairShare(1.0, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from proxy.scoring.isolated_graph import (
     IsolatedGraph,
     next_pause,
 )
+from proxy.scoring.local_model import when_started
 from proxy.scoring.prepared_model import prepare
 from proxy.scoring.text_graph import LocalTextGraph, TextInput
 from tests.fakes.odd_graph_process import MODULE, prepared_oddly, starts
@@ -50,6 +53,12 @@ def pid_of(graph):
     return int(tell(graph, "process")[0])
 
 
+def started(prepared, connections, **options):
+    graph = IsolatedGraph(prepared, connections, **options)
+    graph.started.result()
+    return graph
+
+
 def pid_again(graph):
     """Return the next process, once it serves."""
     while True:
@@ -61,7 +70,7 @@ def pid_again(graph):
 
 @contextmanager
 def odd_graph(folder, connections=2):
-    graph = IsolatedGraph(prepared_oddly(folder), connections, module=MODULE)
+    graph = started(prepared_oddly(folder), connections, module=MODULE)
     pid = pid_of(graph)
     try:
         yield graph, pid
@@ -89,7 +98,7 @@ def test_it_answers_as_the_model_does_in_this_process(tiny_cross_encoder):
         TextInput("a dog ran far away " * 30, "dog", 24, 3),
     ]
     inputs.append(TextInput("a b c"))
-    graph = IsolatedGraph(prepared, 1)
+    graph = started(prepared, 1)
     try:
         there, here = graph.run(inputs), LocalTextGraph(prepared).run(inputs)
     finally:
@@ -208,6 +217,7 @@ from proxy.scoring.isolated_graph import IsolatedGraph
 from tests.fakes.odd_graph_process import MODULE, prepared_oddly
 from proxy.scoring.text_graph import TextInput
 graph = IsolatedGraph(prepared_oddly(Path({str(tmp_path)!r})), 1, module=MODULE)
+graph.started.result()
 print(int(graph.run([TextInput("process")])[0][0]), flush=True)
 sys.stdin.read()
 """
@@ -233,7 +243,7 @@ def test_a_model_that_does_not_start_is_a_bad_configuration(tmp_path, start, sai
     prepared = prepared_oddly(tmp_path, start)
 
     with pytest.raises(BadConfig, match=said):
-        IsolatedGraph(prepared, 2, module=MODULE)
+        started(prepared, 2, module=MODULE)
     until(lambda: not keepers())
     assert starts(prepared) == 1
 
@@ -245,7 +255,7 @@ def test_a_graph_that_is_none_is_told_as_in_this_process(tiny_cross_encoder, tmp
         tmp_path / "graph.onnx", prepared.tokenizer, prepared.head, prepared.max_tokens, prepared.identity
     )
     with pytest.raises(BadConfig) as there:
-        IsolatedGraph(broken, 1)
+        started(broken, 1)
     with pytest.raises(BadConfig) as here:
         LocalTextGraph(broken)
 
@@ -273,6 +283,42 @@ def test_the_pause_before_a_start_doubles_up_to_the_longest():
     assert pauses[-1] == LONGEST_PAUSE
     assert all(np.diff(pauses[1:-2]) > 0)
     assert next_pause(LONGEST_PAUSE, lived=LONGEST_PAUSE + 1) == SHORTEST_PAUSE
+
+
+def test_a_graph_that_is_closed_during_its_first_start_says_so(tmp_path):
+    prepared = prepared_oddly(tmp_path, "hang")
+    graph = IsolatedGraph(prepared, 1, module=MODULE)
+    until(lambda: starts(prepared) == 1)
+    graph.close()
+    with pytest.raises(GraphGone):
+        graph.started.result()
+    until(lambda: not keepers())
+
+
+def test_whatever_goes_wrong_at_the_start_is_told(tmp_path):
+    prepared = replace(prepared_oddly(tmp_path), graph=None)
+    with pytest.raises(AttributeError):
+        started(prepared, 1, module=MODULE)
+    until(lambda: not keepers())
+
+
+async def test_a_start_that_is_no_longer_waited_for_leaves_no_process(tmp_path):
+    prepared = prepared_oddly(tmp_path, "hang")
+    loading = asyncio.create_task(when_started(IsolatedGraph(prepared, 1, module=MODULE)))
+    await asyncio.to_thread(until, lambda: starts(prepared) == 1)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    await asyncio.to_thread(until, lambda: not keepers())
+
+
+def test_a_package_of_our_name_in_the_working_directory_is_not_taken(tmp_path, monkeypatch):
+    (tmp_path / "proxy").mkdir()
+    (tmp_path / "proxy" / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT)
+    with odd_graph(tmp_path):
+        pass
 
 
 def test_a_graph_can_be_closed_while_its_process_starts(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import stat
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -82,6 +84,53 @@ def test_matrices_of_another_model_are_dropped(tmp_path, caplog):
     assert numbers_in(tmp_path / "m", "model-2") == []
     assert "token matrices of another model are dropped" in caplog.messages
     assert numbers_in(tmp_path / "m") == []
+
+
+def test_a_file_that_others_could_read_is_its_owners_alone_again(tmp_path):
+    write(tmp_path / "m", 1)
+    (tmp_path / "m").chmod(0o644)
+    assert numbers_in(tmp_path / "m") == [1]
+    assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o600
+
+
+@contextmanager
+def room_for(path, more):
+    """Have no more bytes of room behind a file's end: a disk that is full for a moment."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+@pytest.mark.parametrize("room", [0, 10, 200])
+def test_what_did_not_fit_on_the_disk_costs_nothing_that_comes_later(tmp_path, room):
+    path = tmp_path / "m"
+    write(path, 1, 2)
+    file = opened(path)
+    file.read(PLENTY)
+    with room_for(path, room), pytest.raises(OSError, match="too large"):
+        file.append(entry(number) for number in range(3, 20))
+    file.append([entry(20)])
+    file.close()
+    assert numbers_in(path) == [1, 2, 20]
+
+
+def test_a_rewrite_that_fails_leaves_a_file_for_the_next_one(tmp_path):
+    path = tmp_path / "m"
+    write(path, 1, 2)
+    file = opened(path)
+    file.read(PLENTY)
+    with room_for(path, 0), pytest.raises(OSError, match="too large"):
+        file.rewrite(entry(number) for number in range(100))
+    assert file.size == 0
+    file.rewrite([entry(7)])
+    file.close()
+    assert numbers_in(path) == [7]
 
 
 def test_a_file_in_use_is_left_alone(tmp_path, caplog):

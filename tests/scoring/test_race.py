@@ -65,4 +65,5 @@ async def test_if_both_fail_the_floor_says_why():
 async def test_a_race_names_and_describes_itself():
     race = Race(TermOverlap(ready=True), NeverReady())
     assert (race.name, race.ready, race.pointwise) == ("term_overlap|never_ready", True, True)
-    assert race.reach(ScoreJob("q", ("a", "b"), 0.0)) == 2
+    assert race.usual_reach(1.0).texts == float("inf")
+    assert Race(NeverReady(), NeverReady()).usual_reach(1.0).texts == 0

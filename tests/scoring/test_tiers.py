@@ -24,6 +24,7 @@ from tests.fakes.odd_scorers import (
 )
 
 JOB = ScoreJob("q", ("a", "q"), deadline=float("inf"))
+LONG = ScoreJob("q", ("a", "b", "c", "d"), deadline=float("inf"))
 
 
 async def tiers(*scorers):
@@ -80,10 +81,22 @@ async def test_a_tier_that_gets_just_far_enough_is_taken():
     assert (await stack.score(replace(JOB, at_least=1))).scorer == "short_sighted"
 
 
-async def test_the_last_tier_is_tried_however_far_it_gets():
-    stack = await tiers(ShortSighted(sees=0), ShortSighted(name="last", sees=0))
+async def test_if_none_gets_far_enough_the_one_that_gets_farthest_is_asked():
+    stack = await tiers(ShortSighted(sees=1), ShortSighted(name="farther", sees=2))
 
-    assert (await stack.score(replace(JOB, at_least=2))).scorer == "last"
+    assert (await stack.score(replace(LONG, at_least=3))).scorer == "farther"
+
+
+async def test_a_tier_that_was_passed_over_is_asked_after_all_if_the_others_fail():
+    stack = await tiers(ShortSighted(sees=1), Crashing())
+
+    assert (await stack.score(replace(LONG, at_least=3))).scorer == "short_sighted"
+
+
+async def test_the_only_tier_that_is_ready_is_asked_however_far_it_gets():
+    stack = await tiers(ShortSighted(sees=0), NeverReady())
+
+    assert (await stack.score(replace(LONG, at_least=3))).scorer == "short_sighted"
 
 
 async def test_more_is_not_wanted_than_there_is():
@@ -92,12 +105,11 @@ async def test_more_is_not_wanted_than_there_is():
     assert (await stack.score(replace(JOB, at_least=100))).scorer == "short_sighted"
 
 
-async def test_tiers_reach_as_far_as_the_one_that_is_tried():
-    stack = await tiers(ShortSighted(sees=1), ShortSighted(name="last", sees=2))
+async def test_tiers_usually_reach_as_far_as_the_farthest():
+    stack = await tiers(ShortSighted(sees=1), ShortSighted(name="last", sees=2), NeverReady())
 
-    assert stack.reach(replace(JOB, at_least=1)) == 1
-    assert stack.reach(replace(JOB, at_least=2)) == 2
-    assert stack.usual_reach(1.0) == 2
+    assert stack.usual_reach(1.0).texts == 2
+    assert Tiers([NeverReady()]).usual_reach(1.0).texts == 0
 
 
 async def test_tiers_name_and_describe_themselves():

@@ -160,6 +160,28 @@ async def test_a_file_in_use_costs_the_file_not_the_cache(tmp_path):
     await first.close()
 
 
+async def test_what_can_not_be_saved_is_saved_the_next_time(tmp_path, caplog):
+    matrices = filled(await reopened(tmp_path / "m"), 1)
+    working, matrices._file.append = matrices._file.append, lambda entries: 1 / 0
+    await matrices._save()
+    assert caplog.messages == ["token matrices not saved"]
+    matrices._file.append = working
+    await filled(matrices, 2).close()
+    matrices = await reopened(tmp_path / "m")
+    assert [key(number) in matrices for number in (1, 2)] == [True, True]
+    await matrices.close()
+
+
+async def test_a_file_that_was_lost_gets_everything_again(tmp_path):
+    matrices = filled(await reopened(tmp_path / "m"), 1)
+    await matrices._save()
+    matrices._file.size = 0
+    await filled(matrices, 2).close()
+    matrices = await reopened(tmp_path / "m")
+    assert [key(number) in matrices for number in (1, 2)] == [True, True]
+    await matrices.close()
+
+
 @pytest.mark.parametrize("path", ["/dev/full"])
 async def test_a_full_disk_is_logged_not_raised(path, caplog, tmp_path):
     (tmp_path / "m").symlink_to(path)

@@ -124,14 +124,64 @@ async def test_texts_known_by_their_turn_are_skipped_and_counted():
     assert (warm_up.encoded, warm_up.skipped) == (2, 1)
 
 
-async def test_a_text_that_fails_does_not_stop_the_others(caplog):
+async def test_a_text_that_fails_is_tried_once_more_and_does_not_stop_the_others(caplog):
     encoding = Encoding(failing="b")
-    warm_up = WarmUp(encoding)
+    warm_up = WarmUp(encoding, pauses=(0, 0))
     miss(warm_up, "a", "b", "c")
     async with working(warm_up):
-        assert await encoding.first(3) == ["a", "b", "c"]
-    assert caplog.messages == ["text not encoded"]
+        assert await encoding.first(4) == ["a", "b", "b", "c"]
+    assert caplog.messages == ["text not encoded"] * 2
     assert (warm_up.encoded, warm_up.failed) == (2, 1)
+
+
+async def test_whatever_is_raised_the_other_texts_are_encoded(caplog):
+    encoded = []
+
+    async def encode(_: bytes, text: str) -> bool:
+        if text == "a":
+            raise ZeroDivisionError
+        encoded.append(text)
+        return True
+
+    warm_up = WarmUp(encode, pauses=(0, 0))
+    miss(warm_up, "a", "b")
+    async with working(warm_up):
+        pass
+    assert encoded == ["b"]
+    assert {record.reason for record in caplog.records} == {"ZeroDivisionError"}
+
+
+async def test_a_model_that_comes_back_finds_the_text_that_failed(caplog):
+    failures = iter([True])
+
+    async def encode(_: bytes, text: str) -> bool:
+        if next(failures, False):
+            raise Unscored(Reason.SCORER_ERROR)
+        return True
+
+    warm_up = WarmUp(encode, pauses=(0, 0))
+    write(warm_up, "a", "b")
+    async with working(warm_up):
+        pass
+    assert (warm_up.encoded, warm_up.failed) == (2, 0)
+    assert len(caplog.messages) == 1
+
+
+async def test_pauses_grow_while_a_model_fails_and_end_when_it_is_back(caplog):
+    failing = [True]
+
+    async def encode(_: bytes, text: str) -> bool:
+        failing[0] = text != "last"
+        if failing[0]:
+            raise Unscored(Reason.SCORER_ERROR)
+        return True
+
+    warm_up = WarmUp(encode, pauses=(0.0001, 0.0005))
+    miss(warm_up, "a", "b", "last", "c")
+    async with working(warm_up):
+        pass
+    pauses = [record.pause for record in caplog.records]
+    assert pauses == [0.0001, 0.0002, 0.0004, 0.0005, 0.0001, 0.0002]
 
 
 @given(
