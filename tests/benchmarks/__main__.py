@@ -20,6 +20,8 @@ BENCHMARKS = (
     "prediction",
     "overload",
     "promises",
+    "warm_up",
+    "isolation",
 )
 
 
