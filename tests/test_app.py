@@ -78,6 +78,15 @@ async def test_what_models_tell_is_exported_from_any_thread():
     assert '"value": 0.5' in exported
 
 
+async def test_the_event_loop_s_lateness_is_measured(started):
+    app = await started(Reversing())
+    await asyncio.sleep(0)
+
+    assert "pulse" in {task.get_name() for task in asyncio.all_tasks()}
+    await app.close()
+    assert "pulse" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
 async def test_the_admin_port_serves_nothing_else(started):
     assert (await ask(await started(Reversing()), "/policy"))[0] == 404
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 import pytest
 
@@ -53,6 +54,25 @@ async def test_the_budget_does_not_count_the_store_s_time():
     store.seconds = 0.1
     async with exchanges(store, budget_ms=1000) as here:
         assert await deadline_of(here) == pytest.approx(1.1, abs=0.09)
+
+
+async def test_the_budget_counts_what_midrank_itself_spends_before_and_after_the_store():
+    class Laborious(ToyCodec):
+        def decode_request(self, request):
+            labour(0.1)
+            call = super().decode_request(request)
+            decode = call.decode_response
+            call.decode_response = lambda answer: (labour(0.1), decode(answer))[1]
+            return call
+
+    async with exchanges(codec=Laborious(), budget_ms=1000) as here:
+        assert await deadline_of(here) == pytest.approx(1.0, abs=0.09)
+
+
+def labour(seconds: float) -> None:
+    until = perf_counter() + seconds
+    while perf_counter() < until:
+        pass
 
 
 async def test_what_the_request_gives_the_store_is_a_deadline_too():

@@ -34,6 +34,7 @@ class Gated(Doubling):
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     passes: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     counting: threading.Lock = field(default_factory=threading.Lock)
+    interrupts: int = 0
     inside: int = 0
     most_inside: int = 0
 
@@ -46,6 +47,9 @@ class Gated(Doubling):
         with self.counting:
             self.inside -= 1
         return super().run(items)
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
 
     def let_through(self, calls: int = 1) -> None:
         self.passes.release(calls)

@@ -103,6 +103,7 @@ async def test_a_search_has_no_more_tokens_read_than_it_may(started, tiny_cross_
     scorer = await started(tiny_cross_encoder, reading=reading)
     scores = await scorer.score(job("which cat ?", [text] * 5))
     assert np.isnan(scores.values).tolist() == [False, False, False, True, True]
+    assert scores.missing is Reason.TOO_LONG
 
 
 async def test_a_shorter_window_is_read_where_the_least_depth_is_out_of_reach(started, tiny_cross_encoder):

@@ -317,6 +317,7 @@ async def test_a_call_that_hangs_is_given_up_and_its_thread_replaced(caplog):
         model.let_through(2)
         assert (await other).values == [6]
     assert [record.message for record in caplog.records] == ["model call hangs; its thread is replaced"]
+    assert model.interrupts == 1
     assert model.batches.count((3,)) == 1
 
 
@@ -396,6 +397,19 @@ async def test_under_load_a_job_is_cut_from_its_end_and_says_so():
         else:
             assert one.reason is Reason.OVERLOADED
     assert min(reached) >= 2
+
+
+async def test_when_not_all_can_be_in_time_all_jobs_are_read_to_the_same_depth():
+    model = Gated()
+    async with running(model) as engine:
+        for _ in range(40):
+            engine.cost.observe(Shape(1, 1), 0.1)
+        alone = await soon(engine.submit([1.0] * 6, in_ms(400), at_least=2))
+        await entered(model)
+        other = await soon(engine.submit([1.1] * 6, in_ms(550), at_least=2))
+        model.let_through(1000)
+        await asyncio.gather(alone, other)
+    assert [batch[0] for batch in model.batches[:6]] == [1.0, 1.0, 1.1, 1.1, 1.0, 1.0]
 
 
 async def test_a_tenant_that_asks_for_too_much_does_not_slow_down_another():

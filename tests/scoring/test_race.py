@@ -53,6 +53,20 @@ async def test_one_that_hangs_costs_the_deadline_and_not_the_floor():
     assert (await raced(Hanging(), Reversing(), milliseconds=20)).scorer == "reversing"
 
 
+async def test_what_is_not_needed_any_more_is_given_up():
+    class Slow(Reversing):
+        async def score(self, job):
+            await asyncio.sleep(60)
+
+    better, floor = Slow(ready=True), TermOverlap(ready=True)
+    race = Race(better, floor)
+    deadline = asyncio.get_running_loop().time() + 0.01
+    assert (await race.score(ScoreJob("q", ("a", "q"), deadline))).scorer == "term_overlap"
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(race._tasks) == 0
+
+
 async def test_the_better_one_stands_alone_if_the_floor_fails():
     assert (await raced(Halfway(), Crashing())).scorer == "halfway"
 
