@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from proxy.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -89,6 +89,12 @@ class Scorer(Protocol):
     async def close(self) -> None:
         """Stop threads and free the model."""
         ...
+
+
+def farthest(scorers: Iterable[Scorer], seconds: float) -> Reach:
+    """Return the usual reach of the one that gets farthest, of those that are ready."""
+    reaches = [one.usual_reach(seconds) for one in scorers if one.ready]
+    return max(reaches, key=lambda reach: reach.texts, default=Reach(0.0, Reason.WARMING))
 
 
 class Tier(Scorer, Protocol):

@@ -101,7 +101,8 @@ class CrossEncoderOnnx:
 
     def reach(self, job: ScoreJob) -> int:
         """Predict how many texts are scored in time, read as long or as short as is allowed."""
-        return self._planned(job)[1]
+        assert self._engine is not None, "only a scorer that is ready is asked"
+        return self._engine.reach([pair_tokens(pair) for pair in self._planned(job)], job.deadline)
 
     def usual_reach(self, seconds: float) -> Reach:
         """Predict how many texts of the usual length are scored in so many seconds."""
@@ -119,9 +120,8 @@ class CrossEncoderOnnx:
             Unscored: too much waits already, or the model failed.
         """
         assert self._engine is not None, "only a scorer that is ready is asked"
-        pairs, _ = self._planned(job)
         outputs, shortened = await self._engine.submit(
-            pairs, job.deadline, tenant=job.tenant, at_least=job.at_least
+            self._planned(job), job.deadline, tenant=job.tenant, at_least=job.at_least
         )
         values = np.full(len(job.texts), np.nan, np.float32)
         values[: len(outputs)] = [np.nan if one is None else one for one in outputs]
@@ -140,22 +140,24 @@ class CrossEncoderOnnx:
             self._graph.close()
             self._graph = None
 
-    def _planned(self, job: ScoreJob) -> tuple[list[Pair], int]:
-        """Return the pairs to score, as long as time allows, and how many are likely to be reached.
+    def _planned(self, job: ScoreJob) -> list[Pair]:
+        """Return the pairs to score, as long as time allows.
 
         A shorter window is taken only where the least depth is out of reach: a document that is cut short
         loses more than one that is not read.
         """
         assert self._engine is not None, "only a scorer that is ready is asked"
-        wanted = min(job.at_least, len(job.texts))
         length = self._reading.max_tokens
         while True:
             pairs = [Pair(job.query, text, length, self._reading.windows) for text in job.texts]
             sizes = [pair_tokens(pair) for pair in pairs]
             allowed = max(1, sum(total <= self._reading.per_search for total in accumulate(sizes)))
-            reached = self._engine.reach(sizes[:allowed], job.deadline)
-            if reached >= min(wanted, allowed) or length <= self._reading.min_tokens:
-                return pairs[:allowed], reached
+            wanted = min(job.at_least, allowed)
+            if (
+                length <= self._reading.min_tokens
+                or self._engine.reach(sizes[:allowed], job.deadline) >= wanted
+            ):
+                return pairs[:allowed]
             length = max(length // 2, self._reading.min_tokens)
 
 

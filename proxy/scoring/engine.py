@@ -211,7 +211,7 @@ class Engine(Generic[Item, Output]):
         costs = self._costs(sizes)
         if costs[0] > deadline - self._time():
             return 0
-        if self._queue(deadline, "", costs, 1).all_in_time:
+        if self._all_in_time(deadline, costs):
             return len(costs)
         return affordable(costs, self._time_until(deadline) / (1 + self._live.jobs_until(deadline)))
 
@@ -247,21 +247,26 @@ class Engine(Generic[Item, Output]):
 
     def _time_until(self, deadline: float) -> float:
         """Return the seconds of model time from now to a deadline, without the calls under way."""
+        return (deadline - self._time()) * self._threads - self._under_way()
+
+    def _under_way(self) -> float:
+        """Return the seconds of model time that the calls under way still take."""
         now = self._time()
-        return (deadline - now) * self._threads - sum(worker.left(now) for worker in self._workers)
+        return sum(worker.left(now) for worker in self._workers)
+
+    def _all_in_time(self, deadline: float, costs: Sequence[float]) -> bool:
+        """Say whether a new job of these costs, and all that wait, would be done in time, in full."""
+        begin = self._time() + self._under_way() / self._threads
+        return self._live.in_time(begin, self._threads, deadline, sum(costs))
 
     def _queue(self, deadline: float, tenant: str, costs: Sequence[float], at_least: int) -> Queue:
         """Return what a new job of these costs finds."""
-        now = self._time()
-        under_way = sum(worker.left(now) for worker in self._workers)
         fair = self._admission.served is not None
+        before = self._live.least_before(deadline, tenant, sum(costs[:at_least]), fair=fair)
         return Queue(
             empty=not self._live.waiting,
-            least_before=under_way
-            + self._live.least_before(deadline, tenant, sum(costs[:at_least]), fair=fair),
-            all_in_time=self._live.in_time(
-                now + under_way / self._threads, self._threads, deadline, sum(costs)
-            ),
+            least_before=self._under_way() + before,
+            all_in_time=self._all_in_time(deadline, costs),
         )
 
     @property

@@ -9,12 +9,12 @@ import numpy as np
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.base import Reach
+from proxy.scoring.base import farthest
 from proxy.scoring.checked import checked_scores
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from proxy.scoring.base import ScoreJob, Scorer, Scores
+    from proxy.scoring.base import Reach, ScoreJob, Scorer, Scores
 
 # Seconds after its deadline that a scorer is waited for: those who hand over at the deadline are in time.
 _GRACE = 0.002
@@ -49,8 +49,7 @@ class Race:
 
     def usual_reach(self, seconds: float) -> Reach:
         """Return what the one that gets farther reaches."""
-        reaches = [one.usual_reach(seconds) for one in (self._better, self._floor) if one.ready]
-        return max(reaches, key=lambda reach: reach.texts, default=Reach(0.0, Reason.WARMING))
+        return farthest((self._better, self._floor), seconds)
 
     async def score(self, job: ScoreJob) -> Scores:
         """Return one's scores.

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.base import Reach
+from proxy.scoring.base import farthest
 from proxy.scoring.checked import checked_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from proxy.scoring.base import ScoreJob, Scores, Tier
+    from proxy.scoring.base import Reach, ScoreJob, Scores, Tier
 
 
 class Tiers:
@@ -46,8 +46,7 @@ class Tiers:
 
     def usual_reach(self, seconds: float) -> Reach:
         """Return what the tier that reaches farthest does."""
-        reaches = [tier.usual_reach(seconds) for tier in self._tiers if tier.ready]
-        return max(reaches, key=lambda reach: reach.texts, default=Reach(0.0, Reason.WARMING))
+        return farthest(self._tiers, seconds)
 
     async def score(self, job: ScoreJob) -> Scores:
         """Return the scores of the first tier that has any.

@@ -116,8 +116,8 @@ async def test_a_shorter_window_is_read_where_the_least_depth_is_out_of_reach(st
     hurried = job("cat ?", [long] * 4, seconds=6.0)
     unhurried = job("cat ?", [long] * 4, seconds=600.0)
     assert scorer.reach(unhurried) == 4
-    assert {pair.max_tokens for pair in scorer._planned(unhurried)[0]} == {POSITIONS}
-    short = {pair.max_tokens for pair in scorer._planned(replace(hurried, at_least=3))[0]}
+    assert {pair.max_tokens for pair in scorer._planned(unhurried)} == {POSITIONS}
+    short = {pair.max_tokens for pair in scorer._planned(replace(hurried, at_least=3))}
     assert max(short) < POSITIONS
 
 
