@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from multidict import CIMultiDictProxy
 
 
@@ -15,7 +17,7 @@ class Outcome(StrEnum):
 
     RERANKED = "reranked"
     PARTIAL = "partial"
-    CACHED = "cached"  # no model ran; for the caches to come
+    CACHED = "cached"  # every score was known: no model ran
     PASSED = "passed"
     FALLBACK = "fallback"
 
@@ -82,12 +84,19 @@ class Search:
     `query` is the text found in the request itself, if any. `limit` and `offset` count rows of the store's
     order: the page the app asked for. `supported` is False where the order is the search's own point (MMR,
     grouping, sorting, ...); such a search is never touched.
+
+    `vector` are the numbers that it searches near, if it carries any, as they were parsed: not checked. They
+    belong to the vector space `space` of the collection. `filter` is what restricts the search, as it was
+    written; empty without a filter.
     """
 
     limit: int
     offset: int = 0
     query: str | None = None
     supported: bool = True
+    vector: Sequence[float] | None = None
+    space: str = ""
+    filter: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,18 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the caller is told about one search, or about a call (the least good of its searches)."""
+    """What the caller is told about one search, or about a call (the least good of its searches).
+
+    Of the `scored` candidates, the scores of `known` ones came out of a cache; if they are those of an earlier,
+    near query, all scores of the search are, and counted in `near`.
+    """
 
     outcome: Outcome
     reason: Reason | None = None
     scored: int = 0
     candidates: int = 0
+    known: int = 0
+    near: int = 0
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
@@ -130,6 +145,8 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
         worst_one.reason,
         sum(verdict.scored for verdict in verdicts),
         sum(verdict.candidates for verdict in verdicts),
+        sum(verdict.known for verdict in verdicts),
+        sum(verdict.near for verdict in verdicts),
     )
 
 

@@ -6,6 +6,7 @@ keeps its bytes: integers above 64 bits, the text form of floats, key order, esc
 The ways to look into a container, each one level deep and in order of appearance:
 
     members(body, span)      key -> where its value stands, for edits of a body in place
+    written(body, members, *keys)  the values under some keys, as they were written
     elements(body, span)     where the elements of an array stand
     rows(body, span, *path)  the bytes between the commas of an array, to be picked and joined again
     rows_of_each(body, span) the same for every array in an array
@@ -109,6 +110,13 @@ def members(body: bytes, span: Span) -> dict[str, Span]:
         at = value_end(body, match.end())
         found[key] = Span(match.end(), at)
     return found
+
+
+def written(body: bytes, body_members: Mapping[str, Span], *keys: str) -> bytes:
+    """Return the bytes of the values under some keys, one after the other; what is missing is left out."""
+    return b"\0".join(
+        body[body_members[key].start : body_members[key].end] for key in keys if key in body_members
+    )
 
 
 def elements(body: bytes, span: Span) -> Iterator[Span]:

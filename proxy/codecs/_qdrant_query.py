@@ -12,10 +12,11 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.codecs import _json
+from proxy.codecs._vector import numbers
 from proxy.errors import Undecodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.codecs._json import Slot, Span
     from proxy.codecs.text import Json
@@ -32,10 +33,11 @@ class Kind(Enum):
 
 
 class Query(NamedTuple):
-    """What a query orders by, and the text in it."""
+    """What a query orders by, and the text or the numbers in it."""
 
     kind: Kind
     text: str | None = None
+    vector: Sequence[float] | None = None
 
 
 _OTHER = Query(Kind.OTHER)
@@ -43,13 +45,18 @@ _OTHER = Query(Kind.OTHER)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A request or a prefetch inside one: its query, its members, and the stages that feed it."""
+    """A request or a prefetch inside one: its query, its members, and the stages that feed it.
+
+    `space` is the name of the vectors that it searches in, `filter` what restricts it and its prefetches.
+    """
 
     query: Query
     limit: int
     span: Span
     members: Mapping[str, Span]
     prefetch: tuple[Stage, ...] = ()
+    space: str = ""
+    filter: bytes = b""
 
     @property
     def text(self) -> str | None:
@@ -57,6 +64,13 @@ class Stage:
         if self.query.text is not None:
             return self.query.text
         return next((stage.text for stage in self.prefetch if stage.text is not None), None)
+
+    @property
+    def dense(self) -> Stage | None:
+        """The stage that searches near plain numbers: this one, or the first such prefetch."""
+        if self.query.vector is not None:
+            return self
+        return next((stage.dense for stage in self.prefetch if stage.dense is not None), None)
 
     @property
     def understood(self) -> bool:
@@ -92,7 +106,16 @@ def read_stage(body: bytes, span: Span, tree: Json) -> Stage:
     else:  # a single prefetch may stand without a list
         prefetch = (read_stage(body, members["prefetch"], inner),)
     query = read_query(tree.get("query"))
-    return Stage(query, count(tree, "limit", DEFAULT_LIMIT), span, members, prefetch)
+    using = tree.get("using")
+    return Stage(
+        query,
+        count(tree, "limit", DEFAULT_LIMIT),
+        span,
+        members,
+        prefetch,
+        space=using if isinstance(using, str) else "",
+        filter=_json.written(body, members, "filter") + b"".join(stage.filter for stage in prefetch),
+    )
 
 
 def count(tree: Mapping[str, Json], key: str, default: int) -> int:
@@ -138,7 +161,8 @@ def _read_vector(vector: Json) -> Query:
             return Query(Kind.NEAREST, _said(text)) if isinstance(text, str) else _OTHER
         return _OTHER  # an image, an object, or unknown
     # A point id is a number or a UUID; to Python alone `true` is a number too.
-    return Query(Kind.NEAREST) if isinstance(vector, list | str) or type(vector) is int else _OTHER
+    known = isinstance(vector, list | str) or type(vector) is int
+    return Query(Kind.NEAREST, vector=numbers(vector)) if known else _OTHER
 
 
 def _said(text: str) -> str | None:

@@ -52,6 +52,11 @@ class Call(Protocol):
         ...
 
     @property
+    def database(self) -> str:
+        """The tenant and database of the collection, as the request has them; empty without such."""
+        ...
+
+    @property
     def searches(self) -> tuple[Search, ...]:
         """The searches inside, at least one."""
         ...

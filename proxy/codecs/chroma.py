@@ -18,6 +18,7 @@ from proxy.codecs import _json
 from proxy.codecs._chroma_columns import read_answer
 from proxy.codecs._chroma_names import COLLECTIONS, ChromaNameBook
 from proxy.codecs._chroma_writes import written_collection, written_records
+from proxy.codecs._vector import numbers
 from proxy.codecs.text import TextFields
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Search
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.codecs._chroma_columns import Column
-    from proxy.codecs._json import Edit
+    from proxy.codecs._json import Edit, Span
     from proxy.codecs.base import FieldsOf, Window
     from proxy.codecs.text import Json
     from proxy.model import Ranking, WireRequest, WireResponse
@@ -36,7 +37,7 @@ __all__ = ["ChromaCodec", "ChromaNameBook"]
 DEFAULT_RESULTS = 10
 DEFAULT_INCLUDE = ("documents", "metadatas", "distances")
 _IN_METADATA = TextFields()
-_QUERY_PATH = re.compile(COLLECTIONS + r"/([^/?]+)/query(?:\?.*)?", re.DOTALL)
+_QUERY_PATH = re.compile(rf"({COLLECTIONS})/([^/?]+)/query(?:\?.*)?", re.DOTALL)
 # Chroma Cloud's quotas: rust/frontend/src/quota/mod.rs of chroma-core/chroma.
 _QUOTA = re.compile(r"'Number of results' exceeded quota limit .* exceeds limit of (\d{1,9})", re.DOTALL)
 
@@ -77,11 +78,18 @@ class ChromaCodec:
             results = DEFAULT_RESULTS
         if type(results) is not int or results < 0:
             raise Undecodable("n_results is not a count")
+        members = _json.members(request.body, _json.whole(request.body))
+        restriction = _json.written(request.body, members, "where", "where_document", "ids")
         return ChromaCall(
             request,
-            collection=path[1],
-            searches=(Search(results, supported=results > 0),) * len(queries),
-            fields=self._fields_of(path[1]),
+            members=members,
+            database=path[1],
+            collection=path[2],
+            searches=tuple(
+                Search(results, supported=results > 0, vector=numbers(query), filter=restriction)
+                for query in queries
+            ),
+            fields=self._fields_of(path[2]),
             include=_include(tree.get("include")),
         )
 
@@ -114,18 +122,21 @@ class ChromaCall:
         self,
         request: WireRequest,
         *,
+        members: Mapping[str, Span],
+        database: str,
         collection: str,
         searches: tuple[Search, ...],
         fields: TextFields,
         include: tuple[str, ...] | None,
     ) -> None:
+        self.database = database
         self.collection = collection
         self.searches = searches
         self._request = request
         self._fields = fields
         self._include = include
         self._span = _json.whole(request.body)
-        self._members = _json.members(request.body, self._span)
+        self._members = members
         self._windows: Sequence[Window] = (None,) * len(searches)
 
     def encode_request(self, windows: Sequence[Window]) -> WireRequest:

@@ -18,6 +18,7 @@ import orjson
 
 from proxy.codecs import _json
 from proxy.codecs._json import Edit, Span
+from proxy.codecs._vector import numbers
 from proxy.codecs._qdrant_payload import Borrowing, borrow
 from proxy.codecs._qdrant_query import Kind, Query, Stage, count, read_stage
 from proxy.codecs._qdrant_writes import written_collection, written_payloads
@@ -131,7 +132,16 @@ class QdrantHttpCodec:
             supported = supported and self._options.rescored_prefetch
         if stage.query.kind is Kind.FUSION and not stage.prefetch:
             supported = False
-        search = Search(stage.limit, count(tree, "offset", 0), stage.text, supported)
+        dense = stage.dense
+        search = Search(
+            stage.limit,
+            count(tree, "offset", 0),
+            stage.text,
+            supported,
+            vector=dense.query.vector if dense is not None else None,
+            space=dense.space if dense is not None else "",
+            filter=stage.filter,
+        )
         return _Asked(search, stage, "limit", borrow(tree.get("with_payload"), fields.wanted))
 
 
@@ -168,6 +178,8 @@ class _Asked:
 
 class QdrantCall:
     """One search request, or a batch of them."""
+
+    database = ""  # the protocol has none
 
     def __init__(
         self,
@@ -298,9 +310,17 @@ def _read_legacy(body: bytes, span: Span, tree: Json, fields: TextFields) -> _As
         raise Undecodable("a search has one limit")
     limit = count(tree, named[0], 0)
     vector = tree.get("vector")
-    known = isinstance(vector, list) or (isinstance(vector, dict) and vector.keys() == {"name", "vector"})
+    named_vector = isinstance(vector, dict) and vector.keys() == {"name", "vector"}
+    known = isinstance(vector, list) or named_vector
     stage = Stage(Query(Kind.NEAREST if known else Kind.OTHER), limit, span, members)
-    search = Search(limit, count(tree, "offset", 0), supported=known and limit > 0)
+    search = Search(
+        limit,
+        count(tree, "offset", 0),
+        supported=known and limit > 0,
+        vector=numbers(vector["vector"] if isinstance(vector, dict) and named_vector else vector),
+        space=str(vector["name"]) if isinstance(vector, dict) and named_vector else "",
+        filter=_json.written(body, members, "filter"),
+    )
     return _Asked(search, stage, named[0], borrow(tree.get("with_payload"), fields.wanted))
 
 

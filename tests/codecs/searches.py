@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,11 +28,16 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from proxy.codecs.base import Codec, Window
+    from proxy.codecs.base import Call, Codec, Window
     from proxy.model import Search
 
 NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 CHROMA = "/api/v2/tenants/t/databases/d/collections/6b2c/query"
+
+
+def pages_of(call: Call) -> tuple[Search, ...]:
+    """The searches of a call without where they look: most tests are not about that."""
+    return tuple(replace(search, vector=None, space="", filter=b"") for search in call.searches)
 
 
 class Store(Protocol):

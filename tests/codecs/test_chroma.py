@@ -9,7 +9,7 @@ from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.text import TextFields
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Ranking, Search, WireRequest
-from tests.codecs.searches import CHROMA, ok, post
+from tests.codecs.searches import CHROMA, ok, pages_of, post
 
 ANSWER = (
     b'{"ids":[["a","b","c"]],"embeddings":null,"documents":[["one","two",null]],"uris":null,'
@@ -70,8 +70,19 @@ def test_a_request_to_elsewhere_is_undecodable() -> None:
 def test_every_query_of_a_batch_is_a_search(members, searches) -> None:
     call = codec().decode_request(request(**members))
 
-    assert searches == call.searches
+    assert pages_of(call) == searches
     assert call.collection == "6b2c"
+
+
+def test_a_search_tells_where_it_looks() -> None:
+    where = {"n": {"$gt": 3}}
+    call = codec().decode_request(request(query_embeddings=[[0.5, 1], "junk"], where=where, ids=["a"]))
+
+    assert [search.vector for search in call.searches] == [[0.5, 1], None]
+    assert json.dumps(where).encode() in call.searches[0].filter
+    assert call.searches[0].filter.endswith(b'["a"]')
+    assert call.searches[0].filter == call.searches[1].filter
+    assert call.database.endswith("/tenants/t/databases/d/collections")
 
 
 @pytest.mark.parametrize(

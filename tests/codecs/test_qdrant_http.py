@@ -8,7 +8,7 @@ from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
 from proxy.codecs.text import AUTO_FIELDS, TextFields
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Ranking, Search
-from tests.codecs.searches import ok, post
+from tests.codecs.searches import ok, pages_of, post
 
 QUERY = "/collections/docs/points/query"
 SEARCH = "/collections/docs/points/search"
@@ -123,7 +123,7 @@ DENSE = {"query": [0.1], "limit": 5}
     ],
 )
 def test_nearness_is_reranked(query, text) -> None:
-    assert call_of({"query": query}).searches == (Search(10, query=text),)
+    assert pages_of(call_of({"query": query})) == (Search(10, query=text),)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_listing_without_a_query_is_not() -> None:
 
 
 def test_nothing_of_nothing_is_not() -> None:
-    assert call_of({"query": [1], "limit": 0}).searches == (Search(0, supported=False),)
+    assert pages_of(call_of({"query": [1], "limit": 0})) == (Search(0, supported=False),)
 
 
 @pytest.mark.parametrize("fusion", [{"fusion": "rrf"}, {"fusion": "dbsf"}, {"rrf": {"k": 2}}])
@@ -176,10 +176,10 @@ def test_fusion_is_reranked_and_its_text_found_in_the_prefetches(fusion) -> None
     inner = {"query": {"fusion": "rrf"}, "prefetch": [DENSE, {"query": {"text": "deep", "model": "m"}}]}
     later = {"query": {"text": "later", "model": "m"}}
 
-    assert call_of({"query": fusion, "prefetch": [DENSE, inner, later]}).searches == (
+    assert pages_of(call_of({"query": fusion, "prefetch": [DENSE, inner, later]})) == (
         Search(10, query="deep"),
     )
-    assert call_of({"query": fusion, "prefetch": DENSE}).searches == (Search(10),)
+    assert pages_of(call_of({"query": fusion, "prefetch": DENSE})) == (Search(10),)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,48 @@ def test_rescored_prefetches_are_reranked_by_option() -> None:
     rescored = {"query": {"text": "what?", "model": "colbert"}, "prefetch": [DENSE]}
 
     assert not call_of(rescored).searches[0].supported
-    assert call_of(rescored, rescored_prefetch=True).searches == (Search(10, query="what?"),)
+    assert pages_of(call_of(rescored, rescored_prefetch=True)) == (Search(10, query="what?"),)
+
+
+@pytest.mark.parametrize(
+    ("target", "request_", "vector", "space"),
+    [
+        (QUERY, {"query": [0.5, 1], "using": "text"}, [0.5, 1], "text"),
+        (QUERY, {"query": {"nearest": [0.5]}}, [0.5], ""),
+        (QUERY, {"query": [[0.5], [1]]}, None, ""),
+        (QUERY, {"query": 7}, None, ""),
+        (QUERY, {"query": {"indices": [1], "values": [0.5]}}, None, ""),
+        (
+            QUERY,
+            {
+                "query": {"fusion": "rrf"},
+                "prefetch": [
+                    {"query": {"indices": [1], "values": [0.5]}, "using": "sparse"},
+                    {"query": [0.5], "using": "dense"},
+                ],
+            },
+            [0.5],
+            "dense",
+        ),
+        (SEARCH, {"vector": [0.5], "limit": 3}, [0.5], ""),
+        (SEARCH, {"vector": {"name": "v", "vector": [0.5]}, "limit": 3}, [0.5], "v"),
+    ],
+)
+def test_a_search_tells_which_numbers_it_is_near(target, request_, vector, space) -> None:
+    (search,) = call_of(request_, target).searches
+
+    assert (search.vector, search.space) == (vector, space)
+
+
+def test_the_filters_of_prefetches_restrict_a_search_too() -> None:
+    inner = {"must": [{"key": "a", "match": {"value": 1}}]}
+    searches = [
+        call_of({"query": {"fusion": "rrf"}, "prefetch": [{**DENSE, **extra}]}).searches[0]
+        for extra in ({}, {"filter": inner}, {"filter": {"must": []}})
+    ]
+
+    assert len({search.filter for search in searches}) == 3
+    assert searches[0].filter == b""
 
 
 @pytest.mark.parametrize(
@@ -219,7 +260,7 @@ def test_rescored_prefetches_are_reranked_by_option() -> None:
     ],
 )
 def test_the_older_search_is_reranked(request_, search) -> None:
-    assert call_of(request_, SEARCH).searches == (search,)
+    assert pages_of(call_of(request_, SEARCH)) == (search,)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +309,7 @@ def test_only_the_bytes_of_changed_fields_change() -> None:
     )
     call = call_of(app)
 
-    assert call.searches == (Search(3, 2),)
+    assert pages_of(call) == (Search(3, 2),)
     assert app.replace(b'"limit":3', b'"limit":50').replace(b'"offset": 2', b'"offset": 0') == (
         call.encode_request([50]).body
     )
@@ -319,7 +360,7 @@ def test_a_batch_changes_where_it_has_a_window() -> None:
     app = b'{"searches": [{"query":{"sample":"random"}}, {"query":[1],"limit":2} ,{"query":[2],"limit":3}]}'
     call = call_of(app, BATCH, batch=True)
 
-    assert call.searches == (Search(10, supported=False), Search(2), Search(3))
+    assert pages_of(call) == (Search(10, supported=False), Search(2), Search(3))
     assert app.replace(b'{"query":[2],"limit":3}', b'{"with_payload":["text"],"query":[2],"limit":9}') == (
         call.encode_request([None, None, 9]).body
     )

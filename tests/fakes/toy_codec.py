@@ -62,6 +62,7 @@ class ToyCall:
     body: dict
     textless: frozenset[int]
     collection: str = "toys"
+    database: str = ""
     timeout: float | None = None
 
     @property
