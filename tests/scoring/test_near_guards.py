@@ -1,0 +1,253 @@
+"""Queries that an embedding takes for one: each guard sees its kind of difference, and no more than that."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.scoring.near_guards import ALL, Guard, features, refusal
+from proxy.scoring.near_guards.query_features import MAX_CHARACTERS
+
+DIFFERENT = {
+    Guard.LANGUAGE: [
+        ("what is a database index", "что такое индекс базы данных"),
+        ("how do I reset the password", "¿cómo puedo cambiar la contraseña?"),
+        ("wie kann ich das passwort ändern", "how can I change the password"),
+        ("paypal", "p\u0430yp\u0430l"),  # with Cyrillic letters
+        ("数据库索引是什么", "データベースのインデックスとは"),
+    ],
+    Guard.NUMBERS: [
+        ("GATE 2018 syllabus", "GATE 2017 syllabus"),
+        ("convert 6.86 SGPA to percent", "convert 6.71 SGPA to percent"),
+        ("season 1 review", "season two review"),
+        ("the first world war", "the second world war"),
+        ("what changed in python 3.1", "what changed in python 3.10"),
+        ("is -5 cold", "is 5 cold"),
+        ("take .5 mg of it", "take 5 mg of it"),
+        ("loan of 1,000 euros", "loan of 10,000 euros"),
+        ("5 apples and 3 pears", "3 apples and 5 pears"),
+        ("iphone 7 battery", "iphone battery"),
+        ("model 1200", "model 1300"),  # full-width digits
+        ("المادة ٣ من القانون", "المادة ٤ من القانون"),
+        ("rule 12", "rule 1\u200b3"),  # a zero-width space inside
+        ("room 101", "room 1\u00ad02"),  # a soft hyphen inside
+    ],
+    Guard.UNITS: [
+        ("is 5 kg too heavy", "is 5 lbs too heavy"),
+        ("a rent of $900", "a rent of €900"),
+        ("raise of 10%", "raise of 10"),
+        ("meeting at 5 am", "meeting at 5 pm"),
+    ],
+    Guard.DATES: [
+        ("flights in march", "flights in may"),
+        ("is the bank open on Saturday", "is the bank open on Sunday"),
+        ("who plays today", "who plays tomorrow"),
+        ("holidays in Jan", "holidays in December"),
+    ],
+    Guard.QUOTED: [
+        ('who sang "hello"', 'who sang "goodbye"'),
+        ("who wrote “the trial”", "who wrote “the castle”"),
+        ("what does «libre» mean", "what does «gratis» mean"),
+    ],
+    Guard.IDENTIFIERS: [
+        ("what does os.path.join do", "what does os.path.split do"),
+        ("use of getUser", "use of getuser_v"),
+        ("what is ORA-x_a", "what is ORA-x_b"),
+        ("when is max_tokens used", "when is min_tokens used"),
+        ("error KBa4012 fix", "error KBb4012 fix"),
+        ("explain /etc/passwd", "explain /etc/shadow"),
+        ("git reset --hard", "git reset --soft"),
+        ("mail to ann@example.com", "mail to bob@example.com"),
+        ("is https://a.example down", "is https://b.example down"),
+        ("commit deadbeefa1", "commit deadbeefb1"),
+        ("call parseInt", "call parseINT"),
+    ],
+    Guard.NEGATION: [
+        ("why is Tokyo the centre", "why is Tokyo not the centre"),
+        ("foods that contain gluten", "foods that don't contain gluten"),
+        ("foods that contain gluten", "foods that dont contain gluten"),
+        ("foods that contain gluten", "foods that don\u2019t contain gluten"),
+        ("travel with a visa", "travel without a visa"),
+        ("can I refund it", "can't I refund it"),
+        ("all books except novels", "all books novels"),
+    ],
+    Guard.OPPOSITES: [
+        ("enable 2FA", "disable 2FA"),
+        ("how do I enable two-factor authentication", "how do I disable two-factor authentication"),
+        ("how to buy bitcoin", "how to sell bitcoin"),
+        ("does stress increase appetite", "does stress decrease appetite"),
+        ("import a csv file", "export a csv file"),
+        ("is the mushroom safe", "is the mushroom unsafe"),
+        ("careful drivers", "careless drivers"),
+        ("best hotels in Rome", "worst hotels in Rome"),
+        ("most expensive city", "least expensive city"),
+        ("what was before the big bang", "what was after the big bang"),
+        ("encrypted messages", "unencrypted messages"),
+        ("books by Lincoln", "books about Lincoln"),
+        ("can he vote", "can she vote"),
+        ("maximize the loss", "minimize the loss"),
+        ("employee rights", "employer rights"),
+        ("are all birds able to fly", "are some birds able to fly"),
+    ],
+    Guard.NAMES: [
+        ("hotels in Logan County", "hotels in Union County"),
+        ("how do I get a visa for the US", "how do I get a visa for the UK"),
+        ("why did Apple sue", "why did Samsung sue"),
+        ("what does WHO recommend", "what does it recommend"),
+    ],
+    Guard.QUESTION: [
+        ("who invented the telephone", "when was the telephone invented"),
+        ("why does cellular respiration occur", "how does cellular respiration occur"),
+        ("where can I get a passport", "how can I get a passport"),
+        ("how many people live in Oslo", "how do people live in Oslo"),
+        ("can I take aspirin", "should I take aspirin"),
+        ("einstein death", "when einstein death"),
+    ],
+    Guard.TENSE: [
+        ("who was the president of France", "who is the president of France"),
+        ("who did win the cup", "who will win the cup"),
+        ("did the price rise", "will the price rise"),
+    ],
+    Guard.ORDER: [
+        ("flights from Delhi to Mumbai", "flights from Mumbai to Delhi"),
+        ("trains to Paris", "trains from Paris"),
+        ("convert celsius to fahrenheit", "convert fahrenheit to celsius"),
+        ("is java better than python", "is python better than java"),
+        ("dog bites man", "man bites dog"),
+        ("chocolate milk", "milk chocolate"),
+        ("do Indian women like Pakistani men", "do Pakistani women like Indian men"),
+        ("fruits that are red but not sweet", "fruits that are sweet but not red"),
+        ("was Caesar killed by Brutus", "was Brutus killed by Caesar"),
+    ],
+    Guard.REFERENCE: [
+        ("is it", "is this"),
+        ("how old is she", "how old are they"),
+        ("tell me more", "what is the best way"),
+        ("", ""),
+        ("?", "!"),
+    ],
+    Guard.CONTENT: [
+        ("python list", "python dictionary"),
+        ("best antivirus for phones", "best antivirus"),
+        ("what is C", "what is C++"),
+        ("is it 👍", "is it 👎"),
+        ("headaches after sleep", "headaches after sport"),
+        ("learn C++ fast", "learn C# fast"),
+        ("naïve", "naif"),
+    ],
+    Guard.LENGTH: [("word " * 300, "word " * 300 + "again")],
+}
+THE_SAME = [
+    ("How do I enable 2FA?", "how can I enable 2FA"),
+    ("How can I learn Python?", "What is the best way to learn Python?"),
+    ("what are the benefits of green tea", "What are some advantages of green tea?"),
+    ("Should I buy an iPhone 7?", "should i buy an iphone 7"),
+    ("IS THE EARTH FLAT?", "is the earth flat"),
+    ("loan of 1,000 euros", "loan of 1000 euro"),
+    ("trains to Paris from Lyon", "trains from Lyon to Paris"),
+    ("the 2nd world war", "the second world war"),
+    ("capital of France", "What is the capital of France?"),
+    ("who wrote “the trial”", 'who wrote "The Trial"?'),
+    ("who wrote 'the trial'", "who wrote the trial"),
+    ("studies on sleeping", "a study on sleep"),
+    ("don't they vote", "do they not vote"),
+    ("pass\u00adword re\u200bset", "password reset"),
+    ("model 12", "model 12"),
+    ("数据库索引是什么", "数据库索引是什么\uff1f"),
+    ("what does camelCase mean", "What does camelcase mean?"),
+    ("how to quickly learn chess", "how to learn chess quickly"),
+    ("rock & roll", "rock and roll"),
+]
+
+
+@pytest.mark.parametrize(
+    ("guard", "asked", "known"), [(guard, *pair) for guard, pairs in DIFFERENT.items() for pair in pairs]
+)
+def test_a_difference_is_refused_by_the_guard_that_knows_it(guard, asked, known):
+    one, other = features(asked), features(known)
+
+    assert refusal(one, other, {guard}) is guard
+    assert refusal(other, one, {guard}) is guard
+    assert refusal(one, other) is not None
+
+
+@pytest.mark.parametrize(("asked", "known"), THE_SAME)
+def test_the_same_question_in_other_words_is_let_through(asked, known):
+    assert refusal(features(asked), features(known)) is None
+    assert refusal(features(known), features(asked)) is None
+
+
+def test_every_guard_is_shown_at_work():
+    assert set(DIFFERENT) == set(Guard) == ALL
+
+
+def test_guards_that_are_off_refuse_nothing():
+    enable, disable = features("enable 2FA"), features("disable 2FA")
+
+    assert refusal(enable, disable) is Guard.OPPOSITES
+    assert refusal(enable, disable, ALL - {Guard.OPPOSITES}) is Guard.CONTENT
+    assert refusal(enable, disable, {Guard.NUMBERS}) is None
+    assert refusal(enable, disable, frozenset()) is None
+
+
+def test_the_first_guard_that_refuses_is_named():
+    """The metric would otherwise depend on chance."""
+    assert refusal(features("buy 2 cows"), features("sell 3 goats")) is Guard.NUMBERS
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=60)
+_VOCABULARY = """
+who what how long like not buy sell from to into than Paris US 2FA 3 2nd two kg $ % may in it can't x_y C++
+a.b -v “a” " ' 数据 the best do unsafe safe careless careful é & ? . will was cómo el der milk chocolate 0 <
+"""
+sentences = st.lists(
+    st.sampled_from(_VOCABULARY.split()),
+    max_size=12,
+).map(" ".join)
+
+
+@given(words | sentences, words | sentences)
+def test_any_two_queries_are_compared_alike_from_both_sides(asked, known):
+    one, other = features(asked), features(known)
+
+    for guard in Guard:
+        assert refusal(one, other, {guard}) == refusal(other, one, {guard})
+
+
+@given(words | sentences)
+def test_a_query_differs_from_itself_only_where_there_is_nothing_to_compare(query):
+    one = features(query)
+
+    assert refusal(one, one, ALL - {Guard.LENGTH, Guard.REFERENCE}) is None
+
+
+@given(sentences)
+def test_spelling_that_no_reader_sees_makes_no_difference(query):
+    """Full-width letters and digits, soft hyphens, zero-width spaces: what slips through a guard slips in."""
+    wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" and one != '"' else one for one in query)
+    hidden = "\u200b".join(query)
+
+    assert features(wide) == features(query)
+    assert features(hidden) == features(query)
+    assert features(unicodedata.normalize("NFD", query)) == features(query)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "'a", "1,", '"', "a_", "a.", "« ", "a ", "not ", "from a to b ", "\u0301", "1.5.1-", "/"),
+        *("aA", "數", "ﷺ", "@a@", "a'", "-", "://", "x" * 50 + " "),
+    ],
+    ids=ascii,
+)
+def test_a_huge_query_is_read_no_further_than_the_longest_that_is_compared(unit):
+    """Linear time by construction: what is read is bounded, however long the query is."""
+    hostile = unit * (100_000 // len(unit))
+    huge = features(hostile)
+
+    assert refusal(huge, huge) is Guard.LENGTH
+    assert len(huge.folded) <= 3 * MAX_CHARACTERS
+    assert len(features(hostile[:MAX_CHARACTERS]).stems) <= MAX_CHARACTERS
