@@ -13,10 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
+from proxy import telemetry as names
+from proxy.caches import Caches
 from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
 from proxy.codecs.text import TextFields
 from proxy.errors import BadConfig, Mistake
+from proxy.figures import CACHE_FIGURES, MODEL_FIGURES
 from proxy.listeners.admin import AdminListener
 from proxy.listeners.http import HttpListener
 from proxy.names import CollectionNames
@@ -31,6 +34,7 @@ from proxy.policy import (
 from proxy.pulse import Pulse
 from proxy.scoring.cascade import Cascade
 from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Reading
+from proxy.scoring.depths import Depths
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL, locate
 from proxy.scoring.race import Race
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
     from proxy.codecs.base import Codec, FieldsOf
     from proxy.model import WireRequest, WireResponse
     from proxy.policy import Model, Policy, Scoring, Store
-    from proxy.scoring.base import Scorer, Tier
+    from proxy.scoring.base import ModelScorer, Scorer, Tier
 
     Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
 
@@ -67,7 +71,7 @@ class App:
         self,
         policy: Policy,
         *,
-        scorers: Mapping[str, Tier] | None = None,
+        scorers: Mapping[str, ModelScorer] | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         """Keep the policy; `scorers` stand in for models of the same name, for tests."""
@@ -81,7 +85,12 @@ class App:
         self._learners = {name: scorer for name, scorer in made.items() if isinstance(scorer, Learner)}
         self._rankers: dict[Scoring, Ranker] = {}
         self._stores: dict[str, _StoreFront] = {}
-        self._admin = AdminListener(policy.admin, self.model_states) if policy.admin else None
+        self.caches = Caches(policy, self._scorers)
+        self._admin = (
+            AdminListener(policy.admin, self.model_states, self.caches if self.caches.exist else None)
+            if policy.admin
+            else None
+        )
         self._pulse = Pulse()
         self._loading = Tasks()
         self._loads: list[asyncio.Task[None]] = []
@@ -104,8 +113,8 @@ class App:
         }
 
     def model_figures(self) -> dict[str, Mapping[str, float]]:
-        """Say of every model in use what it tells about itself, see `telemetry.MODEL_FIGURES`."""
-        return {name: scorer.figures() for name, scorer in self._scorers.items()}
+        """Say of every model in use what it tells about itself, see `figures.MODEL_FIGURES`."""
+        return self.caches.model_figures()
 
     async def start(self) -> None:
         """Open the listeners, then load the models behind them.
@@ -114,13 +123,23 @@ class App:
             BadConfig: an address can't be bound.
         """
         self._rankers = {
-            rule.scoring: Ranker(stack(rule.scoring, self._scorers))
+            rule.scoring: Ranker(
+                stack(rule.scoring, self.caches.tiers(rule.scoring)),
+                Depths() if self.caches.keep(rule.scoring) else None,
+            )
             for rule in self._policy.rules
             if rule.mode != "off"
         }
         self._loading.spawn(self._pulse.run(), "pulse")
-        self._telemetry.watch(partial(_asked_on, asyncio.get_running_loop(), self.model_figures))
-        shared = _Shared(self._rankers, self._telemetry, self._learners, self._pulse)
+        await self.caches.start()
+        loop = asyncio.get_running_loop()
+        self._telemetry.watch(
+            MODEL_FIGURES, names.RERANKER_MODEL, partial(_asked_on, loop, self.model_figures)
+        )
+        self._telemetry.watch(
+            CACHE_FIGURES, names.CACHE, partial(_asked_on, loop, self.caches.storage_figures)
+        )
+        shared = _Shared(self._rankers, self._telemetry, self._learners, self._pulse, self.caches.secret)
         try:
             for store in self._policy.stores:
                 self._stores[store.name] = front = _StoreFront(store, self._policy, shared)
@@ -137,6 +156,7 @@ class App:
             self._loading.spawn(self._load(name, scorer), f"load {name}")
             for name, scorer in self._scorers.items()
         ]
+        self._loads.append(self._loading.spawn(self.caches.load(), "load query embedder"))
 
     async def loaded(self) -> None:
         """Wait until every model is ready or has failed."""
@@ -154,6 +174,7 @@ class App:
             await scorer.close()
         for ranker in self._rankers.values():
             await ranker.close()
+        await self.caches.close()
 
     async def _load(self, name: str, scorer: Traced) -> None:
         _log.info("model loading", extra={"model": name})
@@ -206,6 +227,7 @@ class _Shared(NamedTuple):
     telemetry: Telemetry
     learners: Mapping[str, Learner]
     pulse: Pulse
+    secret: bytes
 
 
 class _StoreFront:
@@ -229,6 +251,7 @@ class _StoreFront:
             telemetry=shared.telemetry,
             learners=shared.learners,
             pulse=shared.pulse,
+            secret=shared.secret,
         )
         host, port = split_address(store.listen)
         self.listener = HttpListener(self._pipeline, self._upstream, host=host, port=port, name=store.name)
@@ -273,9 +296,9 @@ def _fields_of(store: Store, names: CollectionNames) -> FieldsOf:
     return fields_of
 
 
-def stack(scoring: Scoring, scorers: Mapping[str, Tier]) -> Scorer:
-    """Return a rule's scorers as one."""
-    *better, last = (scorers[name] for name in scoring.models)
+def stack(scoring: Scoring, tiers: Mapping[str, Tier]) -> Scorer:
+    """Return a rule's tiers as one scorer."""
+    *better, last = (tiers[name] for name in scoring.models)
     match scoring.strategy:
         case "fit":
             return Tiers([*better, last])
@@ -287,7 +310,7 @@ def stack(scoring: Scoring, scorers: Mapping[str, Tier]) -> Scorer:
             assert_never(scoring.strategy)
 
 
-def build_scorer(name: str, model: Model) -> Tier:
+def build_scorer(name: str, model: Model) -> ModelScorer:
     """Return the scorer that a model of the policy describes; it loads nothing yet."""
     match model:
         case LateInteractionModel():

@@ -124,8 +124,8 @@ class Ranking:
 class Verdict:
     """What the caller is told about one search, or about a call (the least good of its searches).
 
-    Of the `scored` candidates, the scores of `known` ones came out of a cache; if they are those of an earlier,
-    near query, all scores of the search are, and counted in `near`.
+    Of the `scored` candidates, the scores of `known` ones came out of a cache. `near` is set where all are
+    scored as an earlier query in other words: the cosine of the two, the least one of a call.
     """
 
     outcome: Outcome
@@ -133,7 +133,7 @@ class Verdict:
     scored: int = 0
     candidates: int = 0
     known: int = 0
-    near: int = 0
+    near: float | None = None
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
@@ -146,7 +146,7 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
         sum(verdict.scored for verdict in verdicts),
         sum(verdict.candidates for verdict in verdicts),
         sum(verdict.known for verdict in verdicts),
-        sum(verdict.near for verdict in verdicts),
+        min((verdict.near for verdict in verdicts if verdict.near is not None), default=None),
     )
 
 

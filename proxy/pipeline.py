@@ -18,15 +18,16 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry.trace import SpanKind, StatusCode
 
 from proxy import telemetry as names
 from proxy.caution import Caution
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
+from proxy.outcome_headers import marked, outcome_headers
 from proxy.plan import Plan, Prospect, make_plan, switched_off
 from proxy.pulse import Pulse
+from proxy.scopes import Scopes
 from proxy.scoring.ranker import Ranked
 from proxy.tasks import Tasks
 from proxy.writes import Writes
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from proxy.names import CollectionNames
     from proxy.plan import SearchPlan
     from proxy.policy import Policy, Rule, Scoring
-    from proxy.scoring.base import Reach
+    from proxy.scoring.base import Reach, Reuse
     from proxy.scoring.ranker import Ranker
     from proxy.scoring.warm_up import Learner
     from proxy.telemetry import Telemetry
@@ -89,11 +90,12 @@ class Pipeline:
         telemetry: Telemetry,
         learners: Mapping[str, Learner] | None = None,
         pulse: Pulse | None = None,
+        secret: bytes = b"",
     ) -> None:
         """Take the parts.
 
         `learners` are those of the models, by name, that want to know texts early; `pulse` says how late the
-        event loop runs.
+        event loop runs. With `secret` the scopes of cached scores are digested.
         """
         self._store = store
         self._policy = policy
@@ -104,6 +106,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._learners = learners or {}
         self._pulse = pulse or Pulse()
+        self._scopes = Scopes(store, policy.cache, secret)
         self._writes = Writes(codec, names, self._learners_of, partial(telemetry.count_write, store))
         self._shadows = Tasks()
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
@@ -161,7 +164,11 @@ class Pipeline:
             self._telemetry.count(self._store, verdict, answer and answer.added)
             if verdict.outcome is Outcome.FALLBACK:
                 _log.warning("search fell back", extra={"store": self._store, "reason": verdict.reason})
-        return Forward(outcome_headers(verdict)) if answer is None else _marked(answer)
+        return (
+            Forward(outcome_headers(verdict))
+            if answer is None
+            else marked(answer.response, answer.verdict, added=answer.added, store=answer.store)
+        )
 
     def unread(self, reason: Reason) -> Forward:
         """Count a claimed request that the listener sends on unread."""
@@ -191,6 +198,7 @@ class Pipeline:
                 store_seconds=self._store_seconds,
                 lag=self._pulse.lag,
                 reach=self._reach,
+                known=self._known,
             ),
         )
         if isinstance(plan, Reason):
@@ -210,12 +218,13 @@ class Pipeline:
             return _Answer(answer, verdict, sent - started, received - sent)
         reply = self._read(call, answer)
         spent = (sent - started) + (perf_counter() - received)
+        reuse = [self._scopes.reuse(plan.rule.cache, request, call, search) for search in call.searches]
         # What the caller waits for is the store's time too; what midrank may add is its own.
         deadline = min(self._loop_time() + plan.budget - spent, arrived + plan.patience)
         if plan.rule.mode == "shadow":
-            ranked = self._shadow(plan, reply, deadline)
+            ranked = self._shadow(plan, reply, deadline, reuse)
         else:
-            ranked = await self._rank(plan, reply, deadline)
+            ranked = await self._rank(plan, reply, deadline, reuse)
         response = reply.encode_response(
             [_page(one, search, plan) for one, search in zip(ranked, plan.searches, strict=True)]
         )
@@ -287,16 +296,23 @@ class Pipeline:
         self._caution.learn(call.collection, None)
         return _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY)
 
-    async def _rank(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
+    async def _rank(
+        self, plan: Plan, reply: Reply, deadline: float, reuse: Sequence[Reuse]
+    ) -> Sequence[Ranked]:
         work = [
-            self._rank_one(plan, search, candidates, deadline)
-            for search, candidates in zip(plan.searches, reply.candidates, strict=True)
+            self._rank_one(plan, search, candidates, deadline, one)
+            for search, candidates, one in zip(plan.searches, reply.candidates, reuse, strict=True)
         ]
         # Nearly every call has one search, which needs no task of its own.
         return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
 
     async def _rank_one(
-        self, plan: Plan, search: SearchPlan, candidates: Sequence[Candidate], deadline: float
+        self,
+        plan: Plan,
+        search: SearchPlan,
+        candidates: Sequence[Candidate],
+        deadline: float,
+        reuse: Reuse,
     ) -> Ranked:
         if search.text is None or search.window is None:
             reason = search.reason or Reason.INTERNAL_ERROR
@@ -318,6 +334,7 @@ class Pipeline:
                 deadline=deadline,
                 at_least=plan.rule.candidates.at_least,
                 tenant=self._store,
+                reuse=reuse,
             )
             # A store that has no more rows has given all that were wanted.
             if search.narrowed is not None and len(candidates) >= search.depth:
@@ -347,38 +364,17 @@ class Pipeline:
     def _reach(self, rule: Rule, seconds: float) -> Reach:
         return self._rankers[rule.scoring].usual_reach(seconds)
 
-    def _shadow(self, plan: Plan, reply: Reply, deadline: float) -> Sequence[Ranked]:
+    def _known(self, rule: Rule, query: str) -> int:
+        return self._rankers[rule.scoring].known(query)
+
+    def _shadow(self, plan: Plan, reply: Reply, deadline: float, reuse: Sequence[Reuse]) -> Sequence[Ranked]:
         """Answer the store's order now and rank behind it, for the spans alone."""
         if len(self._shadows) < MAX_SHADOWS:
-            self._shadows.spawn(self._rank(plan, reply, deadline), "shadow ranking")
+            self._shadows.spawn(self._rank(plan, reply, deadline, reuse), "shadow ranking")
         return [
             Ranked.store_order(len(candidates), Outcome.PASSED, search.reason or Reason.SHADOW)
             for search, candidates in zip(plan.searches, reply.candidates, strict=True)
         ]
-
-
-def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """Return the headers that tell a caller what happened."""
-    headers = [("x-midrank", verdict.outcome.value)]
-    if verdict.reason is not None:
-        headers.append(("x-midrank-reason", verdict.reason.value))
-    if verdict.scored:
-        headers.append(("x-midrank-scored", f"{verdict.scored}/{verdict.candidates}"))
-    return tuple(headers)
-
-
-def _marked(answer: _Answer) -> WireResponse:
-    # Words of another midrank behind this one are not about this exchange.
-    headers = CIMultiDict(
-        (name, value)
-        for name, value in answer.response.headers.items()
-        if not name.lower().startswith("x-midrank")
-    )
-    headers.extend(outcome_headers(answer.verdict))
-    headers.add(
-        "server-timing", f"midrank;dur={answer.added * 1000:.1f}, store;dur={answer.store * 1000:.1f}"
-    )
-    return answer.response._replace(headers=CIMultiDictProxy(headers))
 
 
 def _page(ranked: Ranked, search: SearchPlan, plan: Plan) -> Ranking:

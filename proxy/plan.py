@@ -76,7 +76,8 @@ class Prospect(NamedTuple):
     `row_limit` is the most rows that the store is known to give, None without a known limit; `timeout` the
     seconds that the request itself gives the store; `store_seconds` what the store usually takes. `lag` is
     how late the event loop runs: the request has waited for that, and waits again before it is answered.
-    `reach(rule, seconds)` predicts how many candidates the rule's scorers get through.
+    `reach(rule, seconds)` predicts how many candidates the rule's scorers get through, `known(rule, query)`
+    how many more need no scoring as they are known.
     """
 
     row_limit: int | None = None
@@ -84,6 +85,7 @@ class Prospect(NamedTuple):
     store_seconds: float = 0.0
     lag: float = 0.0
     reach: Callable[[Rule, float], Reach] = lambda _rule, _seconds: Reach(math.inf)
+    known: Callable[[Rule, str], int] = lambda _rule, _query: 0
 
 
 _NOTHING_KNOWN = Prospect()
@@ -109,9 +111,16 @@ def make_plan(
         return Reason.NO_BUDGET
     texts, reason = recover(searches, headers)
     reach = prospect.reach(rule, time_left)
-    reach = reach._replace(texts=reach.texts / max(1, sum(text is not None for text in texts)))
+    share = reach.texts / max(1, sum(text is not None for text in texts))
     plans = tuple(
-        _search_plan(search, text, rule, row_limit=prospect.row_limit, reason=reason, reach=reach)
+        _search_plan(
+            search,
+            text,
+            rule,
+            row_limit=prospect.row_limit,
+            reason=reason,
+            reach=reach._replace(texts=share * GENEROSITY + (prospect.known(rule, text.text) if text else 0)),
+        )
         for search, text in zip(searches, texts, strict=True)
     )
     left_alone = next((plan.reason for plan in plans if plan.reason is not None), None)
@@ -152,7 +161,7 @@ def _search_plan(
     # Later pages are cut from the same ranking as the first one, as far as that is possible.
     if search.offset == 0 and reach.texts < math.inf:
         least = max(rule.candidates.at_least, search.limit)
-        depth = min(depth, max(least, math.ceil(reach.texts * GENEROSITY)))
+        depth = min(depth, max(least, math.ceil(reach.texts)))
     page, narrowed = slice(search.offset, end), reach.reason if depth < wanted else None
     return SearchPlan(page, max(depth, end), depth, wanted, narrowed, text)
 

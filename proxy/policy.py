@@ -12,7 +12,10 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from proxy.policy_base import Strict
+from proxy.policy_cache import CacheSettings, RuleCache
 
 Mode = Literal["on", "shadow", "off"]
 
@@ -59,11 +62,7 @@ Address = Annotated[str, AfterValidator(_address)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Text(_Strict):
+class Text(Strict):
     """Where the text of a collection's documents is."""
 
     fields: tuple[str, ...] = Field(
@@ -80,7 +79,7 @@ class ChromaText(Text):
     )
 
 
-class _Store(_Strict):
+class _Store(Strict):
     name: str = Field("", description="The store's name in rules and telemetry; its kind by default.")
     listen: Address = Field(description="HOST:PORT to listen on; the app connects here.")
     upstream: UpstreamUrl = Field(description="The store's own URL.")
@@ -119,7 +118,7 @@ class QdrantStore(_Store):
 Store = Annotated[ChromaStore | QdrantStore, Field(discriminator="kind")]
 
 
-class _Local(_Strict):
+class _Local(Strict):
     precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
     isolation: Literal["thread", "process"] = Field(
@@ -171,14 +170,14 @@ class CrossEncoderOnnxModel(_Local):
 Model = Annotated[LateInteractionModel | CrossEncoderOnnxModel, Field(discriminator="kind")]
 
 
-class Match(_Strict):
+class Match(Strict):
     """Which searches a rule is for, by globs."""
 
     store: str = Field("*", description="Glob over store names.")
     collection: str = Field("*", description="Glob over collection names.")
 
 
-class Candidates(_Strict):
+class Candidates(Strict):
     """How many rows are reranked: factor x limit, between min and max. A larger page is fetched whole."""
 
     min: int = Field(20, ge=1, le=1000, description="Fewest rows to rerank.")
@@ -199,7 +198,7 @@ class Candidates(_Strict):
         return max(self.min, min(self.max, round(limit * self.factor)))
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """How the searches it matches are reranked."""
 
     match: Match = Field(Match(), description="Which searches it is for; all by default.")
@@ -227,6 +226,8 @@ class Rule(_Strict):
         "keep", description="keep the store's scores on the hits, or replace them by the reranker's."
     )
 
+    cache: RuleCache = Field(RuleCache(), description="What is kept of its searches, and used again.")
+
     @model_validator(mode="after")
     def _enough_models(self) -> Rule:
         if self.strategy != "fit" and len(self.rerank) < 2:
@@ -236,18 +237,19 @@ class Rule(_Strict):
     @property
     def scoring(self) -> Scoring:
         """What decides how its searches are scored; rules with equal ones share a ranker."""
-        return Scoring(self.rerank, self.strategy, self.cascade_top)
+        return Scoring(self.rerank, self.strategy, self.cascade_top, self.cache)
 
 
 class Scoring(NamedTuple):
-    """The models of a rule, and how they work together."""
+    """The models of a rule, how they work together, and what is kept of their scores."""
 
     models: tuple[str, ...]
     strategy: Literal["fit", "race", "cascade"] = "fit"
     cascade_top: int = 10
+    cache: RuleCache = RuleCache()
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """Everything midrank needs to know."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
@@ -258,7 +260,10 @@ class Policy(_Strict):
         default={"default": LateInteractionModel(kind="late_interaction")}, description="Rerankers by name."
     )
     rules: tuple[Rule, ...] = Field((Rule(),), description="The first rule that matches a search decides.")
-    admin: Address | None = Field(None, description="HOST:PORT of `/live` and `/ready`; none by default.")
+    cache: CacheSettings = Field(CacheSettings(), description="Where scores are kept.")
+    admin: Address | None = Field(
+        None, description="HOST:PORT of `/live`, `/ready` and `/cache`; none by default."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -271,6 +276,15 @@ class Policy(_Strict):
             for store in data["stores"]
         ]
         return {**data, "stores": stores}
+
+    @model_validator(mode="after")
+    def _kept_somewhere(self) -> Policy:
+        nowhere = self.cache.memory_mb == 0 and self.cache.redis is None
+        if nowhere and any(rule.cache.semantic is not None for rule in self.rules):
+            raise ValueError(
+                "cache.memory_mb is 0 without cache.redis, but a rule's cache.semantic needs scores"
+            )
+        return self
 
     def rule(self, store: str, collection: str) -> Rule | None:
         """Return the first rule for a collection of a store; None means: leave its searches alone."""

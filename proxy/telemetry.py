@@ -1,4 +1,4 @@
-"""Every span, attribute and metric name, once; and the OpenTelemetry set-up from the standard variables.
+"""Every span and attribute name, once; what is counted; OpenTelemetry from the standard variables.
 
 Off unless a standard `OTEL_*` variable switches an exporter on; then it costs nothing. Text, vectors and
 credentials are never recorded: no method here takes any.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
     from opentelemetry.util.types import Attributes
 
+    from proxy.figures import Figure
     from proxy.model import Candidate, Verdict
 
 # Spans: midrank.exchange > midrank.decode, midrank.fetch, midrank.rank > midrank.model
@@ -39,9 +40,13 @@ BUDGET_MS = "midrank.budget_ms"
 WINDOW = "midrank.window"
 CANDIDATES = "midrank.candidates"
 SCORED = "midrank.scored"
+KNOWN = "midrank.cache.known"
+NEAR = "midrank.cache.near"
 OUTCOME = "midrank.outcome"
 REASON = "midrank.reason"
 FATE = "midrank.write.fate"
+KIND = "midrank.kind"
+CACHE = "midrank.cache.name"
 ERROR_TYPE = "error.type"
 
 # Stable database conventions: opentelemetry.io/docs/specs/semconv/database/database-spans
@@ -64,32 +69,6 @@ WRITES_METRIC = "midrank.writes"
 ADDED_METRIC = "midrank.exchange.added"
 # Seconds; made for budgets of 50 to 500 ms.
 ADDED_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
-
-# What models tell about themselves, by the names under which scorers have it: instrument, unit, description.
-MODEL_FIGURES = {
-    "load": ("midrank.model.load", "1", "Model time that is asked for, in units of what there is."),
-    "waiting": ("midrank.model.waiting", "{text}", "Texts that wait to be computed."),
-    "refused": ("midrank.model.refused", "{search}", "Searches refused since the start: too much to do."),
-    "hung": ("midrank.model.hung", "{call}", "Calls given up since the start: they did not come back."),
-    "fixed_seconds": ("midrank.model.cost.fixed", "s", "Learnt cost of a call, whatever its length."),
-    "token_seconds_p50": (
-        "midrank.model.cost.token.p50",
-        "s",
-        "Learnt cost of a token, in half of all calls.",
-    ),
-    "token_seconds_p90": (
-        "midrank.model.cost.token.p90",
-        "s",
-        "Learnt cost of a token, in nine of ten calls.",
-    ),
-    "known_texts": ("midrank.model.known", "{text}", "Documents whose token matrices are held."),
-    "known_bytes": ("midrank.model.known.size", "By", "Memory of these token matrices."),
-    "warm_up_waiting": ("midrank.warm_up.waiting", "{text}", "Texts that wait for idle time."),
-    "warm_up_encoded": ("midrank.warm_up.encoded", "{text}", "Texts encoded in idle time since the start."),
-    "warm_up_skipped": ("midrank.warm_up.skipped", "{text}", "Texts known, or without room, at their turn."),
-    "warm_up_dropped": ("midrank.warm_up.dropped", "{text}", "Texts dropped: too many waited."),
-    "warm_up_failed": ("midrank.warm_up.failed", "{text}", "Texts given up: the model failed on them."),
-}
 
 # A collector that is gone keeps an orderly shutdown waiting for up to 48 s (measured).
 SHUTDOWN_TIMEOUT = 2.0
@@ -144,18 +123,33 @@ class Telemetry:
         carried["traceparent"] = carrier["traceparent"]
         return CIMultiDictProxy(carried)
 
-    def watch(self, figures: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
-        """Export what models tell about themselves, by model; `figures` runs in the exporter's thread."""
+    def watch(
+        self,
+        table: Mapping[str, Figure],
+        label: str,
+        figures: Callable[[], Mapping[str, Mapping[str, float]]],
+    ) -> None:
+        """Export the figures of a table, each with the name of who tells it as `label`.
+
+        `figures` returns them by these names; it runs in the exporter's thread.
+        """
         if self._meter is None:
             return
-        for figure, (name, unit, description) in MODEL_FIGURES.items():
+        by_name: dict[str, dict[str, Figure]] = {}
+        for key, figure in table.items():
+            by_name.setdefault(figure.name, {})[key] = figure
+        for name, alike in by_name.items():
 
-            def observe(_: CallbackOptions, figure: str = figure) -> Iterator[Observation]:
-                for model, told in figures().items():
-                    if figure in told:
-                        yield Observation(told[figure], {RERANKER_MODEL: model})
+            def observe(_: CallbackOptions, alike: dict[str, Figure] = alike) -> Iterator[Observation]:
+                for who, told in figures().items():
+                    for key, figure in alike.items():
+                        if key in told:
+                            kind = {KIND: figure.kind} if figure.kind is not None else {}
+                            yield Observation(told[key], {label: who, **kind})
 
-            self._meter.create_observable_gauge(name, [observe], unit=unit, description=description)
+            one = next(iter(alike.values()))
+            make = self._meter.create_observable_counter if one.total else self._meter.create_observable_gauge
+            make(name, [observe], unit=one.unit, description=one.description)
 
     def count(self, store: str, verdict: Verdict, added: float | None) -> None:
         """Count an exchange and the seconds that midrank added to it, where it was not just passed on."""
@@ -183,15 +177,19 @@ def _attached(headers: Mapping[str, str]) -> Iterator[None]:
         context.detach(token)
 
 
-def verdict_attributes(verdict: Verdict) -> dict[str, str | int]:
+def verdict_attributes(verdict: Verdict) -> dict[str, str | float]:
     """Return a verdict as span attributes."""
-    attributes: dict[str, str | int] = {
+    attributes: dict[str, str | float] = {
         OUTCOME: verdict.outcome.value,
         SCORED: verdict.scored,
         CANDIDATES: verdict.candidates,
     }
     if verdict.reason is not None:
         attributes[REASON] = verdict.reason.value
+    if verdict.known:
+        attributes[KNOWN] = verdict.known
+    if verdict.near is not None:
+        attributes[NEAR] = verdict.near
     return attributes
 
 

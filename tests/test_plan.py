@@ -140,6 +140,19 @@ def test_the_page_and_the_least_depth_are_always_fetched(reach):
     assert (small.depth, large.depth) == (5, 10)
 
 
+def test_what_is_known_of_a_query_is_fetched_beside_what_can_be_ranked():
+    known = {"own": 20}
+    searches = (Search(limit=10, query="own"), Search(limit=10, query="other"))
+    reaches = plan(
+        *searches,
+        headers=(),
+        reach=lambda _rule, _seconds: Reach(16.0),
+        known=lambda _rule, query: known.get(query, 0),
+    )
+
+    assert [search.depth for search in reaches.searches] == [32, 12]
+
+
 def test_later_pages_are_cut_from_the_whole_window():
     (search,) = plan(Search(limit=10, offset=10), reach=lambda _rule, _seconds: Reach(1.0)).searches
 

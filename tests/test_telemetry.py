@@ -16,12 +16,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from proxy.errors import UPSTREAM_UNREACHABLE, BadConfig, Unanswerable
+from proxy.figures import MODEL_FIGURES
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy, Rule
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.traced import Traced
-from proxy.telemetry import Telemetry, telemetry_from_environment
+from proxy.telemetry import RERANKER_MODEL, Telemetry, telemetry_from_environment
 from tests.fakes.odd_scorers import Crashing, Reversing
 from tests.fakes.toy_codec import ToyCodec, ToyStore, toy_request
 
@@ -188,10 +189,23 @@ async def test_outcomes_are_counted_by_the_same_words(recorded):
 
 
 async def test_what_models_tell_is_exported_by_model(recorded):
-    recorded.telemetry.watch(lambda: {"good": {"load": 0.5, "waiting": 3}, "fast": {"load": 0.1}})
+    recorded.telemetry.watch(
+        MODEL_FIGURES,
+        RERANKER_MODEL,
+        lambda: {"good": {"load": 0.5, "waiting": 3}, "fast": {"load": 0.1}},
+    )
 
     assert recorded.gauge("midrank.model.load") == {"good": 0.5, "fast": 0.1}
     assert recorded.gauge("midrank.model.waiting") == {"good": 3}
+
+
+async def test_figures_of_one_metric_are_told_apart_by_their_kind(recorded):
+    recorded.telemetry.watch(
+        MODEL_FIGURES, RERANKER_MODEL, lambda: {"good": {"cache_hits": 3, "cache_misses": 1}}
+    )
+
+    points = recorded.points("midrank.cache.searches")
+    assert {point.attributes["midrank.kind"]: point.value for point in points} == {"exact": 3, "miss": 1}
 
 
 def test_without_telemetry_headers_stay_the_very_same():

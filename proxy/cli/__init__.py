@@ -10,13 +10,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
-from proxy.cli import check, demo, prepare, run, schema
+from proxy.cli import cache, check, demo, prepare, run, schema
 from proxy.errors import BadConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: dict[str, Any] = {"run": run, "check": check, "prepare": prepare, "demo": demo, "schema": schema}
+COMMANDS: dict[str, Any] = {
+    "run": run,
+    "check": check,
+    "prepare": prepare,
+    "cache": cache,
+    "demo": demo,
+    "schema": schema,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

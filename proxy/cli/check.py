@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from proxy.policy import Policy, Rule
+    from proxy.policy_cache import CacheSettings, RuleCache
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +43,26 @@ def describe(policy: Policy) -> str:
     lines.append("rules, the first that matches decides")
     lines += [f"  {place}. {_describe_rule(rule)}" for place, rule in enumerate(policy.rules, 1)]
     lines.append("  otherwise: off")
+    lines += _describe_cache(policy.cache)
     if policy.admin:
         lines.append(f"admin {policy.admin}")
     return "\n".join(lines)
+
+
+def _describe_cache(cache: CacheSettings) -> list[str]:
+    where = [f"{cache.memory_mb} MB of memory"] if cache.memory_mb else []
+    if cache.redis is not None:
+        # What stands in front of the hosts is a password.
+        scheme, _, rest = cache.redis.url.partition("://")
+        where.append(f"{scheme}://{rest.rpartition('@')[2]}, waited for {cache.redis.timeout_ms:g} ms")
+    lines = [
+        f"scores are kept for {cache.ttl_s:g} s in {' and '.join(where)}" if where else "no scores are kept"
+    ]
+    if cache.redis is not None and cache.secret is None:
+        lines.append(
+            "  warning: without cache.secret, who reads Redis can test whether a known query or text is there"
+        )
+    return lines
 
 
 def _describe_rule(rule: Rule) -> str:
@@ -55,8 +73,18 @@ def _describe_rule(rule: Rule) -> str:
     return (
         f"{where}: {rule.mode}, rerank {window.min}-{window.max} candidates ({window.factor:g} x limit) with "
         f"{_describe_models(rule)} within {rule.budget_ms:g} ms, at least {window.at_least}, "
-        f"{rule.scores} scores"
+        f"{rule.scores} scores; {_describe_reuse(rule.cache)}"
     )
+
+
+def _describe_reuse(cache: RuleCache) -> str:
+    if cache.exact == "off":
+        return "nothing is kept"
+    semantic = cache.semantic
+    if semantic is None:
+        return f"exact cache {cache.exact}"
+    scope = ", ".join(("store", "collection", *semantic.scope))
+    return f"exact cache {cache.exact}, semantic from cosine {semantic.threshold:g} within one {scope}"
 
 
 def _describe_models(rule: Rule) -> str:

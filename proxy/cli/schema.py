@@ -19,6 +19,7 @@ from proxy.policy import (
     Rule,
     Text,
 )
+from proxy.policy_cache import CacheSettings, RedisSettings, RuleCache, Semantic
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,10 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("rules[]", Rule),
     ("rules[].match", Match),
     ("rules[].candidates", Candidates),
+    ("rules[].cache", RuleCache),
+    ("rules[].cache.semantic", Semantic),
+    ("cache", CacheSettings),
+    ("cache.redis", RedisSettings),
 )
 
 

@@ -18,10 +18,10 @@ import orjson
 
 from proxy.codecs import _json
 from proxy.codecs._json import Edit, Span
-from proxy.codecs._vector import numbers
 from proxy.codecs._qdrant_payload import Borrowing, borrow
 from proxy.codecs._qdrant_query import Kind, Query, Stage, count, read_stage
 from proxy.codecs._qdrant_writes import written_collection, written_payloads
+from proxy.codecs._vector import numbers
 from proxy.errors import Undecodable
 from proxy.model import Candidate, Search
 

@@ -1,29 +1,53 @@
-"""The admin port: is the process alive, is it ready.
+"""The admin port: is the process alive, is it ready, what is in its caches.
 
-Neither depends on a store: midrank passes requests through whatever its models do, and a probe that
-followed a dependency would take the app down together with it.
+    GET /live        200 as long as the event loop turns
+    GET /ready       200 once every model has scored one batch, 503 until then
+    GET /cache       figures of the caches, as JSON; 404 without a cache
+    DELETE /cache    forget all scores; 403 to whoever is not a tool on this machine, see `operators.py`
+
+Neither probe depends on a store or on a cache: midrank passes requests through whatever its models do, and a
+probe that followed a dependency would take the app down together with it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from proxy.errors import BadConfig, Mistake
+from proxy.listeners.operators import refusal
 from proxy.policy import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_log = logging.getLogger(__name__)
+
+
+class CacheControl(Protocol):
+    """What an operator may ask of the caches."""
+
+    def stats(self) -> Mapping[str, object]:
+        """Return figures that JSON can hold; mappings inside are groups of them."""
+        ...
+
+    async def clear(self) -> None:
+        """Forget all scores, for all who share the caches."""
+        ...
+
 
 class AdminListener:
-    """Serves `/live` (the event loop turns) and `/ready` (every model has scored one batch)."""
+    """Serves the probes and, where there is one, the cache."""
 
-    def __init__(self, address: str, models: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self, address: str, models: Callable[[], Mapping[str, str]], cache: CacheControl | None = None
+    ) -> None:
         self._host, self._port = split_address(address)
         self._models = models
+        self._cache = cache
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -63,7 +87,29 @@ class AdminListener:
             states = set(models.values())
             status = "failed" if "failed" in states else "warming" if "warming" in states else "ready"
             return _json(200 if status == "ready" else 503, {"status": status, "models": models})
-        return _json(404, {"error": "not_found", "message": "there are /live and /ready"})
+        if request.path == "/cache":
+            return await self._answer_about_cache(request)
+        return _error(404, "not_found", "there are /live, /ready and /cache")
+
+    async def _answer_about_cache(self, request: web.BaseRequest) -> web.Response:
+        if self._cache is None:
+            return _error(404, "not_found", "no rule of the policy has a cache")
+        if request.method == hdrs.METH_GET:
+            return _json(200, self._cache.stats())
+        if request.method != hdrs.METH_DELETE:
+            answer = _error(405, "method_not_allowed", "GET tells the figures, DELETE forgets all scores")
+            answer.headers[hdrs.ALLOW] = "GET, DELETE"
+            return answer
+        why = refusal(request.remote, request.headers)
+        if why is not None:
+            return _error(403, "forbidden", why)
+        await self._cache.clear()
+        _log.info("cache cleared")
+        return _json(200, {"status": "cleared"})
+
+
+def _error(status: int, error: str, message: str) -> web.Response:
+    return _json(status, {"error": error, "message": message})
 
 
 def _json(status: int, content: Mapping[str, object]) -> web.Response:

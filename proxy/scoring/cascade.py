@@ -77,7 +77,14 @@ class Cascade:
         # One that the better scorer did not reach keeps the place that the cheap one gave it.
         best = [top[place] for place in order_by_score(better.values, range(len(top)), len(top))]
         values = _falling(cheap.values, [*best, *scored[self._top :]])
-        return Scores(values, self.name, missing=cheap.missing)
+        return Scores(
+            values,
+            self.name,
+            cached=cheap.cached and better.cached,
+            missing=cheap.missing,
+            known=min(cheap.known, len(scored)),
+            near=cheap.near if better.near is None else better.near,
+        )
 
     async def close(self) -> None:
         """Do nothing: both are closed by their owner."""

@@ -67,6 +67,7 @@ class CrossEncoderOnnx:
     ) -> None:
         """Take the settings; 0 threads are all usable CPUs."""
         self.name = name
+        self.identity = ""
         self._load = partial(
             load, model, name=name, head="logit", precision=precision, threads=threads, isolation=isolation
         )
@@ -92,6 +93,7 @@ class CrossEncoderOnnx:
         self._reading = replace(
             self._reading, max_tokens=longest, min_tokens=min(self._reading.min_tokens, longest)
         )
+        self.identity = f"{prepared.identity}-{longest}x{self._reading.windows}"
         self._engine = Engine(PairModel(self._graph), name=self.name, threads=threads)
         self._engine.start()
         await self._engine.calibrate(
@@ -120,15 +122,21 @@ class CrossEncoderOnnx:
             Unscored: too much waits already, or the model failed.
         """
         assert self._engine is not None, "only a scorer that is ready is asked"
+        pairs = self._planned(job)
+        abridged = pairs[0].max_tokens < self._reading.max_tokens
         outputs, shortened = await self._engine.submit(
-            self._planned(job), job.deadline, tenant=job.tenant, at_least=job.at_least
+            pairs,
+            job.deadline,
+            tenant=job.tenant,
+            at_least=job.at_least,
+            keep=None if abridged else job.found,
         )
         values = np.full(len(job.texts), np.nan, np.float32)
         values[: len(outputs)] = [np.nan if one is None else one for one in outputs]
-        if shortened:
-            return Scores(values, self.name, missing=Reason.OVERLOADED)
-        all_allowed = None not in outputs
-        return Scores(values, self.name, missing=Reason.TOO_LONG if all_allowed else Reason.LATE)
+        reason = Reason.TOO_LONG if None not in outputs else Reason.LATE
+        return Scores(
+            values, self.name, missing=Reason.OVERLOADED if shortened else reason, abridged=abridged
+        )
 
     async def close(self) -> None:
         """Stop the threads and let the model go."""

@@ -106,7 +106,7 @@ class Engine(Generic[Item, Output]):
         return self._live.waiting + self._idle.waiting
 
     def figures(self) -> dict[str, float]:
-        """Return what there is to watch, by the names of `telemetry.MODEL_FIGURES`."""
+        """Return what there is to watch, by the names of `figures.MODEL_FIGURES`."""
         tokens = self.cost.usual_tokens
         cost = self.cost.cost(Shape(1, tokens))
         return {

@@ -59,6 +59,7 @@ class LateInteraction:
     ) -> None:
         """Take the settings; 0 threads are all usable CPUs."""
         self.name = name
+        self.identity = ""
         self._load = partial(
             load, model, name=name, head="tokens", precision=precision, threads=threads, isolation=isolation
         )
@@ -86,9 +87,9 @@ class LateInteraction:
         prepared, self._graph, threads = await self._load()
         longest = min(self._encoding.max_tokens, prepared.max_tokens)
         self._encoding = replace(self._encoding, max_tokens=longest)
-        identity = f"{prepared.identity}-{self._encoding.identity}"
-        self._seed = hashlib.sha256(identity.encode())
-        await self._matrices.open(identity)
+        self.identity = f"{prepared.identity}-{self._encoding.identity}"
+        self._seed = hashlib.sha256(self.identity.encode())
+        await self._matrices.open(self.identity)
         self._engine = Engine(TextModel(self._graph, self._encoding), name=self.name, threads=threads)
         self._engine.start()
         await self._engine.calibrate(
@@ -156,8 +157,12 @@ class LateInteraction:
             if question is None:
                 raise Unscored(Reason.LATE)
             values = question.scores
+            if job.found is not None:
+                for place, value in enumerate(values):
+                    if not np.isnan(value):
+                        job.found(place, float(value))
             try:
-                found = await self._score_missing(missing, question.matrix, job)
+                found = await self._score_missing(missing, question.matrix, job, keys)
             except Unscored:
                 # What is known has been scored, and an order of that is better than none.
                 if np.isnan(values).all():
@@ -170,8 +175,12 @@ class LateInteraction:
             values[place] = found.scores.get(key, values[place])
         return Scores(values, self.name, missing=found.why_missing)
 
-    async def _score_missing(self, missing: dict[bytes, str], query: TokenMatrix, job: ScoreJob) -> _Found:
+    async def _score_missing(
+        self, missing: dict[bytes, str], query: TokenMatrix, job: ScoreJob, places: Sequence[bytes]
+    ) -> _Found:
         """Return the scores of those that were encoded in time; whatever is encoded is kept.
+
+        `places` are the keys of the job's texts, in their order.
 
         Raises:
             Unscored: too much waits already, or the model failed.
@@ -181,6 +190,8 @@ class LateInteraction:
 
         def keep(place: int, encoded: Encoded) -> None:
             self._matrices.put(keys[place], encoded.matrix)
+            if job.found is not None:
+                job.found(places.index(keys[place]), float(encoded.scores[0]))
 
         outputs, shortened = await self._engine.submit(
             [Passage(text, query) for text in missing.values()],

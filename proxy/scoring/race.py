@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +64,11 @@ class Race:
             for one in (self._better, self._floor)
         ]
         try:
-            better, floor = [await _result(task, until) for task in tasks]
+            better = await _result(tasks[0], until)
+            if not isinstance(better, Reason) and _scored(better) == len(job.texts):
+                # Nothing is left to win; but unless the floor is done too, a model is at work for it.
+                return replace(better, cached=better.cached and await _is_cached(tasks[1]))
+            floor = await _result(tasks[1], until)
         finally:
             for task in tasks:
                 task.cancel()
@@ -71,9 +76,8 @@ class Race:
             if isinstance(better, Reason):
                 raise Unscored(floor)
             return better
-        if isinstance(better, Reason) or _scored(better) < _scored(floor):
-            return floor
-        return better
+        winner = floor if isinstance(better, Reason) or _scored(better) < _scored(floor) else better
+        return replace(winner, cached=False)  # the better one's model ran, or tried to
 
     async def close(self) -> None:
         """Give up on races that still run."""
@@ -86,6 +90,13 @@ async def _result(task: asyncio.Task[Scores | Reason], until: float) -> Scores |
     if not task.done():
         return Reason.LATE
     return Reason.SCORER_ERROR if task.cancelled() else task.result()
+
+
+async def _is_cached(task: asyncio.Task[Scores | Reason]) -> bool:
+    """Say whether a scorer is done already, without its model; scores that are known come at once."""
+    await asyncio.sleep(0)
+    result = task.result() if task.done() and not task.cancelled() else Reason.LATE
+    return not isinstance(result, Reason) and result.cached
 
 
 def _scored(scores: Scores) -> int:

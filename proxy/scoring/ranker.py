@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from proxy.model import Outcome, Reason, Verdict
-from proxy.scoring.base import Reach, ScoreJob, Scores
+from proxy.scoring.base import FREELY, Reach, ScoreJob, Scores
 from proxy.scoring.checked import checked_scores
 from proxy.scoring.order import falling_scores, order_by_score
 from proxy.tasks import Tasks
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxy.model import Candidate
-    from proxy.scoring.base import Scorer
+    from proxy.scoring.base import Reuse, Scorer
+    from proxy.scoring.depths import Depths
 
 # The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
 # over what it has and to order it.
@@ -46,11 +47,11 @@ class Ranked:
         """Return the order that valid scores give."""
         order = order_by_score(scores.values, readable, total)
         scored = int(np.count_nonzero(~np.isnan(scores.values)))
+        counts = (scored, len(readable), scores.known, scores.near)
         if scored < len(readable):
-            verdict = Verdict(Outcome.PARTIAL, scores.missing, scored, len(readable))
+            verdict = Verdict(Outcome.PARTIAL, scores.missing, *counts)
         else:
-            outcome = Outcome.CACHED if scores.cached else Outcome.RERANKED
-            verdict = Verdict(outcome, None, scored, len(readable))
+            verdict = Verdict(Outcome.CACHED if scores.cached else Outcome.RERANKED, None, *counts)
         return cls(order, verdict, falling_scores(scores.values, readable, order), scores.scorer)
 
     def out_of(self, wanted: int, reason: Reason) -> Ranked:
@@ -64,8 +65,10 @@ class Ranked:
 class Ranker:
     """Orders candidates by a scorer, inside a deadline, whatever the scorer does."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, depths: Depths | None = None) -> None:
+        """Take the scorer, and where to note how deep queries were ranked, if it remembers their scores."""
         self._scorer = scorer
+        self._depths = depths
         self._tasks = Tasks()
 
     @property
@@ -77,6 +80,10 @@ class Ranker:
         """Predict how many of the usual texts would be scored in so many seconds."""
         return self._scorer.usual_reach(seconds) if self._scorer.ready else Reach(math.inf)
 
+    def known(self, query: str) -> int:
+        """Tell how many candidates of a query are likely to need no model."""
+        return self._depths.of(query) if self._depths is not None else 0
+
     async def rank(
         self,
         query: str,
@@ -86,10 +93,11 @@ class Ranker:
         deadline: float,
         at_least: int = 1,
         tenant: str = "",
+        reuse: Reuse = FREELY,
     ) -> Ranked:
         """Order the first `window` candidates; the others follow. `deadline` is an event-loop time.
 
-        `at_least` and `tenant` are the job's, see `ScoreJob`.
+        `at_least`, `tenant` and `reuse` are the job's, see `ScoreJob`.
         """
         readable = [index for index, one in enumerate(candidates[:window]) if one.text is not None]
         total = len(candidates)
@@ -98,11 +106,14 @@ class Ranker:
         if not readable:
             return Ranked.store_order(total, Outcome.PASSED, Reason.NO_TEXT)
         texts = tuple(candidates[index].text or "" for index in readable)
-        job = ScoreJob(query, texts, deadline - HANDOVER, at_least, tenant)
+        job = ScoreJob(query, texts, deadline - HANDOVER, at_least, tenant, reuse=reuse)
         scores = await self._scores(job, deadline)
         if isinstance(scores, Reason):
             return Ranked.store_order(total, Outcome.FALLBACK, scores)
-        return Ranked.by_score(scores, readable, total)
+        ranked = Ranked.by_score(scores, readable, total)
+        if self._depths is not None:
+            self._depths.note(query, ranked.verdict.scored)
+        return ranked
 
     async def close(self) -> None:
         """Give up on scorers that are still at work."""

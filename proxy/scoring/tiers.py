@@ -10,7 +10,7 @@ from proxy.scoring.base import farthest
 from proxy.scoring.checked import checked_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from proxy.scoring.base import Reach, ScoreJob, Scores, Tier
 
@@ -55,8 +55,20 @@ class Tiers:
             Unscored: no tier has; the reason is the last one's.
         """
         reason = Reason.WARMING
-        for tier in self._in_turn(job):
-            scores = await checked_scores(tier, job)
+        ready = [tier for tier in self._tiers if tier.ready]
+        wanted = min(job.at_least, len(job.texts))
+        passed_over: list[tuple[int, Tier, ScoreJob]] = []
+        for tier in ready:
+            known = await tier.look_up(job)
+            if len(ready) > 1 and (reach := tier.reach(known)) < wanted:
+                passed_over.append((reach, tier, known))
+                continue
+            scores = await checked_scores(tier, known)
+            if not isinstance(scores, Reason):
+                return scores
+            reason = scores
+        for _, tier, known in sorted(passed_over, key=lambda one: -one[0]):
+            scores = await checked_scores(tier, known)
             if not isinstance(scores, Reason):
                 return scores
             reason = scores
@@ -64,20 +76,3 @@ class Tiers:
 
     async def close(self) -> None:
         """Do nothing: tiers are closed by their owner."""
-
-    def _in_turn(self, job: ScoreJob) -> Iterator[Tier]:
-        """Yield those that get far enough, best first; then the others, the farthest-reaching first."""
-        ready = [tier for tier in self._tiers if tier.ready]
-        if len(ready) == 1:
-            yield from ready
-            return
-        wanted = min(job.at_least, len(job.texts))
-        passed_over: list[tuple[int, Tier]] = []
-        for tier in ready:
-            reach = tier.reach(job)
-            if reach >= wanted:
-                yield tier
-            else:
-                passed_over.append((reach, tier))
-        for _, tier in sorted(passed_over, key=lambda one: -one[0]):
-            yield tier

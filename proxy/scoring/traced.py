@@ -15,7 +15,7 @@ from proxy.scoring.base import Reach
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.scoring.base import ScoreJob, Scores, Tier
+    from proxy.scoring.base import ModelScorer, ScoreJob, Scores
     from proxy.telemetry import Telemetry
 
 
@@ -25,7 +25,7 @@ class Traced:
     One whose start failed counts as ready and refuses every job: else it would seem to warm up for ever.
     """
 
-    def __init__(self, scorer: Tier, telemetry: Telemetry) -> None:
+    def __init__(self, scorer: ModelScorer, telemetry: Telemetry) -> None:
         self._scorer = scorer
         self._telemetry = telemetry
         self.failed = False
@@ -41,6 +41,11 @@ class Traced:
         return self._scorer.pointwise
 
     @property
+    def identity(self) -> str:
+        """The inner scorer's."""
+        return self._scorer.identity
+
+    @property
     def ready(self) -> bool:
         """As the inner scorer is."""
         return self._scorer.ready or self.failed
@@ -52,6 +57,10 @@ class Traced:
         except Exception:
             self.failed = True
             raise
+
+    async def look_up(self, job: ScoreJob) -> ScoreJob:
+        """Return the job as it is: a model knows nothing before it reads."""
+        return job
 
     def reach(self, job: ScoreJob) -> int:
         """As far as the inner scorer reaches."""

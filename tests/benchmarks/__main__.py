@@ -1,7 +1,7 @@
 """All benchmarks in a row: tables on screen, one JSON file each under `.bench/`.
 
 `python -m tests.benchmarks` runs all of them, `python -m tests.benchmarks proxy_overhead` one. How long each
-takes is said at its head; all of them take about three quarters of an hour.
+takes is said at its head; all of them take about an hour.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ BENCHMARKS = (
     "proxy_overhead",
     "scoring_latency",
     "quality",
+    "near_lookup",
+    "cache_quality",
+    "cache_lookup",
+    "cache_replay",
+    "cache_failure",
     "throughput",
     "cost_growth",
     "prediction",

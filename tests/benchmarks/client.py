@@ -38,7 +38,8 @@ class Answer:
     """What became of one search. Without an `error` it is a page of ids, which may still be the wrong ones.
 
     `latency` counts in seconds from when it was due, the `lag` until this client sent it included; `added` is
-    what midrank itself says that it took.
+    what midrank itself says that it took. `cached` of the `scored` candidates needed no model; with `near`
+    all were scored as another query, of that cosine to this one.
     """
 
     ask: Ask
@@ -48,6 +49,8 @@ class Answer:
     outcome: str = ""
     reason: str = ""
     scored: int = 0
+    cached: int = 0
+    near: float = 0.0
     added: float = 0.0
     error: str = ""
 
@@ -177,5 +180,7 @@ def _answer(ask: Ask, status: str, headers: dict[str, str], body: bytes) -> Answ
         outcome=headers.get("x-midrank", "unmarked"),
         reason=headers.get("x-midrank-reason", ""),
         scored=int(headers.get("x-midrank-scored", "0").partition("/")[0]),
+        cached=int(headers.get("x-midrank-cached", "0").partition("/")[0]),
+        near=float(headers.get("x-midrank-near", "0")),
         added=float(added[1]) / 1000 if added else 0.0,
     )

@@ -31,7 +31,7 @@ from tests.benchmarks.shared import DATA, KEPT  # noqa: E402
 from tests.fakes.servers import chroma_server, midrank_server  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -113,9 +113,11 @@ def fill(store: str, collection: Collection, vectors: NDArray[np.float32]) -> st
     return f"{COLLECTIONS}/{made['id']}/query"
 
 
-def ask_all(url: str, collection: Collection, vectors: NDArray[np.float32]) -> list[Answer]:
-    """Ask every query once, one after the other."""
-    with httpx.Client(timeout=60) as client:
+def ask_all(
+    url: str, collection: Collection, vectors: NDArray[np.float32], headers: Mapping[str, str] | None = None
+) -> list[Answer]:
+    """Ask every query once, one after the other; `headers` are sent with each."""
+    with httpx.Client(timeout=60, headers=headers) as client:
         return [
             _ask(client, url, text, vector)
             for text, vector in zip(collection.queries.values(), vectors, strict=True)

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.ranked_store --port 9100 --rows .bench/squad-dev-ranked-200.json --delay-ms 2
 
-Speaks as much of Chroma's HTTP API as midrank asks for. The first number of a query's vector is the number of
-its ranking in the file that `questions.py` writes; answers are joined from pieces that were encoded once.
+Speaks as much of Chroma's HTTP API as midrank asks for. The first number of a query's vector tells its
+ranking in the file that `questions.py` writes, or `conversations.py`: it is the place there, unless the file
+lists the `numbers` of its rankings. Answers are joined from pieces that were encoded once.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import argparse
 import asyncio
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import uvloop
 
 from tests.fakes.fixed_store import COLLECTION, COLLECTIONS_PATH, QUERY_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _NAMES = orjson.dumps([{"id": COLLECTION, "name": "load"}])
@@ -39,22 +43,23 @@ class Rows(NamedTuple):
         )
 
 
-def read(file: Path) -> list[Rows]:
-    """Read and encode all rankings."""
+def read(file: Path) -> dict[float, Rows]:
+    """Read and encode all rankings, by the first numbers of their queries' vectors."""
     kept = orjson.loads(file.read_bytes())
     documents = {one: orjson.dumps(text) for one, text in kept["documents"].items()}
-    return [
+    rankings = [
         Rows(
             [orjson.dumps(one) for one in ids], [documents[one] for one in ids], [b"%f" % one for one in far]
         )
         for ids, far in kept["rankings"]
     ]
+    return dict(zip(kept.get("numbers", range(len(rankings))), rankings, strict=True))
 
 
 class RankedStore(asyncio.Protocol):
     """One connection, with one request at a time."""
 
-    def __init__(self, rankings: list[Rows], delay: float) -> None:
+    def __init__(self, rankings: Mapping[float, Rows], delay: float) -> None:
         self._rankings = rankings
         self._delay = delay
         self._received = b""
@@ -91,7 +96,7 @@ class RankedStore(asyncio.Protocol):
             self._transport.write(head % (status, len(body)) + body)
 
 
-async def serve(port: int, rankings: list[Rows], delay: float) -> None:
+async def serve(port: int, rankings: Mapping[float, Rows], delay: float) -> None:
     """Serve until cancelled."""
     server = await asyncio.get_running_loop().create_server(
         lambda: RankedStore(rankings, delay), "127.0.0.1", port

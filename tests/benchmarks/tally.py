@@ -91,9 +91,9 @@ def tally(name: str, answers: Sequence[Answer], seconds: float, terms: Terms) ->
         name=name,
         offered=len(answers) / seconds,
         searches=len(answers),
-        added=_quantiles(added),
-        says=_quantiles([answer.added for answer in good]),
-        lag=_quantiles([answer.lag for answer in answers]),
+        added=quantiles(added),
+        says=quantiles([answer.added for answer in good]),
+        lag=quantiles([answer.lag for answer in answers]),
         outcomes=dict(Counter(_word(answer) for answer in good).most_common()),
         scored_share=sum(answer.scored for answer in good)
         / sum(terms.window(answer.ask.limit) for answer in good),
@@ -139,6 +139,12 @@ def print_rows(rows: Sequence[Row], budget: float) -> None:
     print(f"p99 of added ms is at most {(budget + GRACE) * 1000:.0f} in {kept_by} of {len(rows)} loads")
 
 
+def quantiles(seconds: Sequence[float]) -> Quantiles:
+    """Return quantiles in milliseconds."""
+    p50, p95, p99, most = np.quantile(np.array(seconds) * 1000, (0.5, 0.95, 0.99, 1.0))
+    return Quantiles(*(round(float(one), 2) for one in (p50, p95, p99, most)))
+
+
 def _full(good: Sequence[Answer], terms: Terms) -> list[float] | None:
     if terms.orders is None:
         return None
@@ -164,8 +170,3 @@ def _kept(
 
 def _word(answer: Answer) -> str:
     return ":".join(filter(None, (answer.outcome, answer.reason)))
-
-
-def _quantiles(seconds: Sequence[float]) -> Quantiles:
-    p50, p95, p99, most = np.quantile(np.array(seconds) * 1000, (0.5, 0.95, 0.99, 1.0))
-    return Quantiles(*(round(float(one), 2) for one in (p50, p95, p99, most)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,7 @@ def test_check_says_what_would_run(policy_file, capsys):
         "rules, the first that matches decides\n"
         "  1. store *, collection *: off\n"
         "  otherwise: off\n"
+        "scores are kept for 3600 s in 64 MB of memory\n"
     )
 
 
@@ -48,8 +50,36 @@ def test_check_describes_rules(policy_file, capsys):
 
     assert (
         "  1. store *, collection wiki-*: on, rerank 20-50 candidates (5 x limit) with default, then default "
-        "within 150 ms, at least 5, keep scores\n"
+        "within 150 ms, at least 5, keep scores; exact cache shared\n"
     ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cache", "words"),
+    [
+        ("{exact: off}", "keep scores; nothing is kept\n"),
+        (
+            "{exact: scoped, semantic: {scope: [filter]}}",
+            "exact cache scoped, semantic from cosine 0.95 within one store, collection, filter\n",
+        ),
+    ],
+)
+def test_check_tells_what_is_used_again(policy_file, capsys, cache, words):
+    assert main(["check", policy_file(f"cache: {cache}")]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_check_shows_no_password_and_misses_the_secret(policy_file, capsys, tmp_path):
+    path = tmp_path / "redis.yaml"
+    path.write_text(
+        Path(policy_file()).read_text() + "cache:\n  redis: {url: 'rediss://me:hush@r.example:6380/1'}\n"
+    )
+    assert main(["check", str(path)]) == 0
+
+    told = capsys.readouterr().out
+    assert "64 MB of memory and rediss://r.example:6380/1, waited for 5 ms\n" in told
+    assert "warning: without cache.secret" in told
+    assert "hush" not in told
 
 
 @pytest.mark.parametrize(
@@ -76,7 +106,7 @@ def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
     assert main(["check", path]) == 2
     assert capsys.readouterr().err == (
         f"midrank: {path}:7: rules[0].budget: unknown key - did you mean `budget_ms`? "
-        "allowed: budget_ms, candidates, cascade_top, match, mode, rerank, scores, strategy\n"
+        "allowed: budget_ms, cache, candidates, cascade_top, match, mode, rerank, scores, strategy\n"
     )
 
 

@@ -39,10 +39,11 @@ class Address(NamedTuple):
 
 
 class Child(NamedTuple):
-    """A server and its process."""
+    """A server and its process; `admin` is where it can be asked about itself, if anywhere."""
 
     address: Address
     pid: int
+    admin: Address | None = None
 
 
 class NotStarted(Exception):
@@ -83,7 +84,7 @@ def midrank_server(kind: str, store: Address, **policy: Any) -> Iterator[Child]:
         path.write_bytes(orjson.dumps(rules))  # JSON is YAML
         with _process([sys.executable, "-m", "proxy", "run", "--policy", str(path)]) as log:
             _wait_until_it_answers(f"{admin.url}/ready", log)
-            yield Child(address, log.process.pid)
+            yield Child(address, log.process.pid, admin)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Where scores are kept: bytes under keys, in memory and in Redis."""

@@ -1,0 +1,210 @@
+"""All that one process keeps of its searches: where, around which model, and what an operator sees of it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from proxy.cache.layered import LayeredCache
+from proxy.cache.memory import MemoryCache
+from proxy.cache.redis import RedisCache
+from proxy.cache.redis_settings import RedisSettings
+from proxy.errors import BadConfig, Unscored
+from proxy.scoring.near_queries import NearQueries
+from proxy.scoring.query_embedder import QueryEmbedder
+from proxy.scoring.score_cache import ScoreCache
+from proxy.scoring.semantic_cache import NearRules, SemanticCache
+from proxy.scoring.shared_queries import SharedQueries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from proxy.cache.base import Cache
+    from proxy.policy import Policy, Scoring
+    from proxy.policy_cache import CacheSettings, Semantic
+    from proxy.scoring.base import Tier
+    from proxy.scoring.semantic_cache import Queries
+    from proxy.scoring.traced import Traced
+
+_log = logging.getLogger(__name__)
+
+# How figures of several semantic caches around a model are told as one; others are added up.
+_WORST: dict[str, Callable[[float, float], float]] = {"near_threshold": min, "near_false_hit_rate": max}
+
+
+class Caches:
+    """The caches of a process; with a policy that keeps nothing it hands out the models as they are."""
+
+    def __init__(self, policy: Policy, models: Mapping[str, Traced]) -> None:
+        self._settings = policy.cache
+        self._models = models
+        self.secret = _secret(policy.cache)
+        kept = any(_keeps(rule.scoring) for rule in policy.rules if rule.mode != "off")
+        self._parts = _parts(policy.cache, self.secret) if kept else _Parts()
+        self._storage = self._parts.together(policy.cache.ttl_s)
+        self._exact: dict[str, ScoreCache] = {}
+        self._semantic: dict[tuple[str, Semantic], SemanticCache] = {}
+        self._near = NearQueries(policy.cache.near_queries, policy.cache.ttl_s)
+        self._queries: Queries = self._near
+        wanted = [rule.cache.semantic for rule in policy.rules if rule.mode != "off"]
+        embed = kept and any(semantic is not None and semantic.embed for semantic in wanted)
+        self._embedder = QueryEmbedder() if embed else None
+        if self._parts.redis is not None:
+            self._queries = SharedQueries(self._near, self._parts.redis.feed)
+            self._parts.redis.when_cleared(self._near.clear)
+
+    @property
+    def exist(self) -> bool:
+        """Whether there are any."""
+        return self._storage is not None
+
+    def keep(self, scoring: Scoring) -> bool:
+        """Say whether scores of a rule are kept."""
+        return self._storage is not None and _keeps(scoring)
+
+    def tiers(self, scoring: Scoring) -> Mapping[str, Tier]:
+        """Return the models of a rule, by name, with the caches that it wants around them."""
+        return {name: self._tier(name, scoring) for name in scoring.models}
+
+    async def start(self) -> None:
+        """Get ready in the background."""
+        if self._storage is not None:
+            await self._storage.start()
+
+    async def load(self) -> None:
+        """Load the model that embeds queries, if some rule wants one; without it they are only not reused."""
+        if self._embedder is None:
+            return
+        try:
+            await self._embedder.start()
+        except (BadConfig, Unscored) as error:
+            _log.error("query embedder failed to load", extra={"why": str(error)})
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for cache in self._tiers():
+            await cache.close()
+        if self._embedder is not None:
+            await self._embedder.close()
+        if self._storage is not None:
+            await self._storage.close()
+
+    async def clear(self) -> None:
+        """Forget all scores and queries, for all who share them."""
+        self._near.clear()
+        if self._storage is not None:
+            await self._storage.clear()
+
+    def stats(self) -> Mapping[str, object]:
+        """Return what there is to tell about what is kept and how it is used, in groups."""
+        figures = self.model_figures()
+        return {
+            **self.storage_figures(),
+            **{
+                name: {key: value for key, value in told.items() if key.startswith(("cache_", "near_"))}
+                for name, told in figures.items()
+            },
+        }
+
+    def storage_figures(self) -> dict[str, Mapping[str, float]]:
+        """Return the figures of what holds scores and queries, by its name."""
+        figures: dict[str, Mapping[str, float]] = {}
+        if self._parts.memory is not None:
+            figures["memory"] = self._parts.memory.figures()
+        if self._parts.redis is not None:
+            figures["redis"] = self._parts.redis.figures()
+        if self._semantic:
+            figures["near_queries"] = self._near.figures()
+        return figures
+
+    def model_figures(self) -> dict[str, Mapping[str, float]]:
+        """Return the figures of every model and of the caches around it, by the model's name."""
+        figures = {
+            name: dict((self._exact.get(name) or model).figures()) for name, model in self._models.items()
+        }
+        for (name, _), cache in self._semantic.items():
+            told = figures[name]
+            for figure, value in cache.figures().items():
+                # Rules may have semantic caches of their own around a model: the worst of them is told.
+                together: Callable[[float, float], float] = _WORST.get(figure, add)
+                told[figure] = together(told[figure], value) if figure in told else value
+        return {**figures}
+
+    def _tiers(self) -> Iterable[Tier]:
+        yield from self._semantic.values()
+        yield from self._exact.values()
+
+    def _tier(self, name: str, scoring: Scoring) -> Tier:
+        if self._storage is None or not _keeps(scoring):
+            return self._models[name]
+        if name not in self._exact:
+            self._exact[name] = ScoreCache(
+                self._models[name], self._storage, ttl=self._settings.ttl_s, secret=self.secret
+            )
+        semantic = scoring.cache.semantic
+        if semantic is None:
+            return self._exact[name]
+        if (name, semantic) not in self._semantic:
+            self._semantic[name, semantic] = SemanticCache(
+                self._exact[name],
+                self._queries,
+                NearRules(
+                    threshold=semantic.threshold,
+                    min_coverage=semantic.min_coverage,
+                    audit=semantic.audit,
+                    max_false_hit_rate=semantic.max_false_hit_rate,
+                ),
+                embedder=self._embedder if semantic.embed else None,
+            )
+        return self._semantic[name, semantic]
+
+
+def _keeps(scoring: Scoring) -> bool:
+    return scoring.cache.exact != "off"
+
+
+def _secret(settings: CacheSettings) -> bytes:
+    """Return what keys all digests: the policy's, or one that ends with the process if nobody shares them."""
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    return secrets.token_bytes() if settings.redis is None else b""
+
+
+class _Parts(NamedTuple):
+    """Where scores are kept."""
+
+    memory: MemoryCache | None = None
+    redis: RedisCache | None = None
+
+    def together(self, ttl: float) -> Cache | None:
+        """Return both as one, or the one there is."""
+        if self.memory is not None and self.redis is not None:
+            return LayeredCache(self.memory, self.redis, ttl=ttl)
+        return self.memory or self.redis
+
+
+def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
+    memory = MemoryCache(settings.memory_mb * 2**20) if settings.memory_mb else None
+    if settings.redis is None:
+        return _Parts(memory)
+    policy = settings.redis
+    redis = RedisSettings(
+        url=policy.url,
+        username=policy.username,
+        password=policy.password.get_secret_value() if policy.password is not None else None,
+        prefix=policy.prefix,
+        timeout=policy.timeout_ms / 1000,
+        sync_seconds=policy.sync_seconds,
+        ca_file=_path(policy.ca_file),
+        cert_file=_path(policy.cert_file),
+        key_file=_path(policy.key_file),
+        feed_length=settings.near_queries,
+    )
+    return _Parts(memory, RedisCache(redis, secret))
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name is not None else None

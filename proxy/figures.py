@@ -1,0 +1,86 @@
+"""What models and caches tell about themselves, and the metrics that it is exported as."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """How a figure is exported. A `total` only grows; several of one name are told apart by their `kind`."""
+
+    name: str
+    unit: str
+    description: str
+    total: bool = False
+    kind: str | None = None
+
+
+def _total(name: str, unit: str, description: str, kind: str | None = None) -> Figure:
+    return Figure(name, unit, description, total=True, kind=kind)
+
+
+def _searches(kind: str) -> Figure:
+    description = "Searches looked up: all known, some, as a near query, none."
+    return _total("midrank.cache.searches", "{search}", description, kind)
+
+
+# What models tell about themselves and the caches around them, by the names under which scorers have it.
+MODEL_FIGURES = {
+    "load": Figure("midrank.model.load", "1", "Model time that is asked for, in units of what there is."),
+    "waiting": Figure("midrank.model.waiting", "{text}", "Texts that wait to be computed."),
+    "refused": _total("midrank.model.refused", "{search}", "Searches refused: too much to do."),
+    "hung": _total("midrank.model.hung", "{call}", "Calls given up: they did not come back."),
+    "fixed_seconds": Figure("midrank.model.cost.fixed", "s", "Learnt cost of a call, whatever its length."),
+    "token_seconds_p50": Figure(
+        "midrank.model.cost.token.p50", "s", "Learnt cost of a token, in half of all calls."
+    ),
+    "token_seconds_p90": Figure(
+        "midrank.model.cost.token.p90", "s", "Learnt cost of a token, in nine of ten calls."
+    ),
+    "known_texts": Figure("midrank.model.known", "{text}", "Documents whose token matrices are held."),
+    "known_bytes": Figure("midrank.model.known.size", "By", "Memory of these token matrices."),
+    "warm_up_waiting": Figure("midrank.warm_up.waiting", "{text}", "Texts that wait for idle time."),
+    "warm_up_encoded": _total("midrank.warm_up.encoded", "{text}", "Texts encoded in idle time."),
+    "warm_up_skipped": _total(
+        "midrank.warm_up.skipped", "{text}", "Texts known, or without room, at their turn."
+    ),
+    "warm_up_dropped": _total("midrank.warm_up.dropped", "{text}", "Texts dropped: too many waited."),
+    "warm_up_failed": _total("midrank.warm_up.failed", "{text}", "Texts given up: the model failed on them."),
+    "cache_hits": _searches("exact"),
+    "cache_partial_hits": _searches("partial"),
+    "cache_near_hits": _searches("near"),
+    "cache_misses": _searches("miss"),
+    "cache_known": _total("midrank.cache.scores", "{score}", "Scores that needed no model."),
+    "cache_shared": _total(
+        "midrank.cache.shared", "{score}", "Scores that another search had computed already."
+    ),
+    "near_refused": _total("midrank.cache.near.refused", "{query}", "Near queries that a guard refused."),
+    "near_uncovered": _total(
+        "midrank.cache.near.uncovered", "{query}", "Near queries with too few known scores."
+    ),
+    "near_audited": _total("midrank.cache.near.audited", "{search}", "Near hits that were scored again."),
+    "near_false": _total("midrank.cache.near.false", "{search}", "Near hits whose own scores were others."),
+    "near_false_hit_rate": Figure(
+        "midrank.cache.near.false_hit_rate", "1", "Share of audited hits that were false."
+    ),
+    "near_threshold": Figure(
+        "midrank.cache.near.threshold", "1", "Least cosine of a near query, as it is now."
+    ),
+}
+
+# What holds scores and queries tells, by the names under which caches have it.
+CACHE_FIGURES = {
+    "hits": _total("midrank.cache.reads", "{key}", "Keys read, found or not.", "hit"),
+    "misses": _total("midrank.cache.reads", "{key}", "Keys read, found or not.", "miss"),
+    "entries": Figure("midrank.cache.entries", "{entry}", "What is held."),
+    "bytes": Figure("midrank.cache.size", "By", "Memory of what is held."),
+    "evictions": _total("midrank.cache.evictions", "{entry}", "Forgotten for want of room."),
+    "expired": _total("midrank.cache.expired", "{entry}", "Forgotten for its age."),
+    "up": Figure("midrank.cache.up", "1", "1 while Redis is used, 0 while it is left alone."),
+    "waiting_bytes": Figure("midrank.cache.waiting", "By", "What waits to be written to Redis."),
+    "dropped": _total("midrank.cache.dropped", "{entry}", "Not written: too much waited, or Redis was gone."),
+    **{
+        f"errors_{kind}": _total("midrank.cache.errors", "{error}", "What went wrong with Redis.", kind)
+        for kind in ("timeout", "connection", "denied", "full", "garbage", "other")
+    },
+}

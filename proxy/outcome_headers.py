@@ -1,0 +1,35 @@
+"""What every answer tells its caller: what happened to the search, why, and how long it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+if TYPE_CHECKING:
+    from proxy.model import Verdict, WireResponse
+
+
+def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """Return the headers that tell a caller what happened."""
+    headers = [("x-midrank", verdict.outcome.value)]
+    if verdict.reason is not None:
+        headers.append(("x-midrank-reason", verdict.reason.value))
+    if verdict.scored:
+        headers.append(("x-midrank-scored", f"{verdict.scored}/{verdict.candidates}"))
+    if verdict.known:
+        headers.append(("x-midrank-cached", f"{verdict.known}/{verdict.candidates}"))
+    if verdict.near is not None:
+        headers.append(("x-midrank-near", f"{verdict.near:.3f}"))
+    return tuple(headers)
+
+
+def marked(response: WireResponse, verdict: Verdict, *, added: float, store: float) -> WireResponse:
+    """Return an answer that says what happened, and how many seconds midrank and the store took."""
+    # Words of another midrank behind this one are not about this exchange.
+    headers = CIMultiDict(
+        (name, value) for name, value in response.headers.items() if not name.lower().startswith("x-midrank")
+    )
+    headers.extend(outcome_headers(verdict))
+    headers.add("server-timing", f"midrank;dur={added * 1000:.2f}, store;dur={store * 1000:.2f}")
+    return response._replace(headers=CIMultiDictProxy(headers))

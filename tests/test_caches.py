@@ -1,0 +1,112 @@
+"""What a process keeps, and what it shares with others: whole proxies in front of one store."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from proxy.app import App
+from proxy.policy import Policy
+from tests.fakes.odd_scorers import Reversing
+from tests.fakes.redis_server import redis_server
+from tests.fakes.tenants import Asked, fronts
+
+SEMANTIC = {"semantic": {"threshold": 0.9, "audit": 0}}
+EARLIER, LATER = (Asked(tenant=0, question=question, half=None, rows=4) for question in (0, 1))
+
+
+def policy(**parts):
+    return Policy.model_validate(
+        {
+            "stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://127.0.0.1:1"}],
+            "models": {"one": {"kind": "late_interaction"}},
+            "rules": [{"rerank": ["one"], **parts.pop("rule", {})}],
+            **parts,
+        }
+    )
+
+
+@pytest.fixture
+def server(tmp_path):
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+def redis(server):
+    return {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.01)
+
+
+async def connected(*all_fronts):
+    for front in all_fronts:
+        await until(lambda front=front: front.stats["redis"]["known"])
+
+
+@pytest.mark.store
+async def test_replicas_share_scores_through_redis(server):
+    async with fronts({}, {}, redis=redis(server)) as (one, other):
+        await connected(one, other)
+        await one.ask(EARLIER)
+        await until(lambda: not one.stats["redis"]["waiting_bytes"])
+        await until(lambda: server.tell("DBSIZE") > 1)
+        await other.ask(EARLIER)
+
+        assert other.figures["cache_hits"] == 1
+        assert other.scorer.jobs == []
+
+
+@pytest.mark.store
+async def test_a_query_that_one_replica_has_scored_is_near_for_the_others(server):
+    async with fronts(SEMANTIC, SEMANTIC, redis=redis(server)) as (one, other):
+        await connected(one, other)
+        await one.ask(EARLIER)
+        await until(lambda: other.stats["near_queries"]["entries"])
+        await other.ask(LATER)
+
+        assert other.figures["cache_near_hits"] == 1
+        assert other.scorer.jobs == []
+
+
+@pytest.mark.store
+async def test_what_one_replica_clears_is_cleared_for_all(server):
+    async with fronts(SEMANTIC, SEMANTIC, redis=redis(server)) as (one, other):
+        await connected(one, other)
+        await one.ask(EARLIER)
+        await until(lambda: other.stats["near_queries"]["entries"])
+        await other.ask(EARLIER)
+
+        await one.clear()
+        await until(lambda: not other.stats["near_queries"]["entries"])
+        await other.ask(EARLIER)
+
+        assert other.figures["cache_misses"] == 1
+        assert len(other.scorer.jobs) == 1
+
+
+async def test_without_memory_and_redis_nothing_is_kept():
+    async with fronts({}, memory_mb=0) as (front,):
+        await front.ask(EARLIER)
+        await front.ask(EARLIER)
+
+        assert len(front.scorer.jobs) == 2
+        assert front.stats is None
+
+
+async def test_figures_of_two_semantic_caches_are_told_as_one():
+    rules = [
+        {"match": {"collection": "a"}, "cache": {"semantic": {"threshold": 0.97}}},
+        {"cache": {"semantic": {"threshold": 0.93}}},
+    ]
+    app = App(policy(rules=[{"rerank": ["one"], **rule} for rule in rules]), scorers={"one": Reversing()})
+    await app.start()
+
+    figures = app.model_figures()["one"]
+    assert figures["near_threshold"] == 0.93
+    assert figures["near_refused"] == 0
+    await app.close()
