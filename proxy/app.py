@@ -34,7 +34,6 @@ from proxy.policy import (
 from proxy.pulse import Pulse
 from proxy.scoring.cascade import Cascade
 from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Reading
-from proxy.scoring.depths import Depths
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL, locate
 from proxy.scoring.race import Race
@@ -123,10 +122,7 @@ class App:
             BadConfig: an address can't be bound.
         """
         self._rankers = {
-            rule.scoring: Ranker(
-                stack(rule.scoring, self.caches.tiers(rule.scoring)),
-                Depths() if self.caches.keep(rule.scoring) else None,
-            )
+            rule.scoring: Ranker(stack(rule.scoring, self.caches.tiers(rule.scoring)))
             for rule in self._policy.rules
             if rule.mode != "off"
         }

@@ -13,6 +13,7 @@ from proxy.cache.memory import MemoryCache
 from proxy.cache.redis import RedisCache
 from proxy.cache.redis_settings import RedisSettings
 from proxy.errors import BadConfig, Unscored
+from proxy.scoring.near_guards import ALL, Guard
 from proxy.scoring.near_queries import NearQueries
 from proxy.scoring.query_embedder import QueryEmbedder
 from proxy.scoring.score_cache import ScoreCache
@@ -61,10 +62,6 @@ class Caches:
         """Whether there are any."""
         return self._storage is not None
 
-    def keep(self, scoring: Scoring) -> bool:
-        """Say whether scores of a rule are kept."""
-        return self._storage is not None and _keeps(scoring)
-
     def tiers(self, scoring: Scoring) -> Mapping[str, Tier]:
         """Return the models of a rule, by name, with the caches that it wants around them."""
         return {name: self._tier(name, scoring) for name in scoring.models}
@@ -92,11 +89,10 @@ class Caches:
         if self._storage is not None:
             await self._storage.close()
 
-    async def clear(self) -> None:
-        """Forget all scores and queries, for all who share them."""
+    async def clear(self) -> bool:
+        """Forget all scores and queries, for all who share them; False if these can't be told yet."""
         self._near.clear()
-        if self._storage is not None:
-            await self._storage.clear()
+        return self._storage is None or await self._storage.clear()
 
     def stats(self) -> Mapping[str, object]:
         """Return what there is to tell about what is kept and how it is used, in groups."""
@@ -154,6 +150,7 @@ class Caches:
                 NearRules(
                     threshold=semantic.threshold,
                     min_coverage=semantic.min_coverage,
+                    guards=ALL - set(map(Guard, semantic.skip_guards)),
                     audit=semantic.audit,
                     max_false_hit_rate=semantic.max_false_hit_rate,
                 ),

@@ -19,6 +19,26 @@ def _total(name: str, unit: str, description: str, kind: str | None = None) -> F
     return Figure(name, unit, description, total=True, kind=kind)
 
 
+# The names of `scoring.near_guards.Guard`.
+GUARDS = (
+    "length",
+    "language",
+    "numbers",
+    "units",
+    "dates",
+    "quoted",
+    "identifiers",
+    "negation",
+    "opposites",
+    "names",
+    "question",
+    "tense",
+    "order",
+    "reference",
+    "content",
+)
+
+
 def _searches(kind: str) -> Figure:
     description = "Searches looked up: all known, some, as a near query, none."
     return _total("midrank.cache.searches", "{search}", description, kind)
@@ -50,11 +70,17 @@ MODEL_FIGURES = {
     "cache_partial_hits": _searches("partial"),
     "cache_near_hits": _searches("near"),
     "cache_misses": _searches("miss"),
+    "cache_asked": _total("midrank.cache.asked", "{score}", "Scores that searches wanted."),
     "cache_known": _total("midrank.cache.scores", "{score}", "Scores that needed no model."),
     "cache_shared": _total(
         "midrank.cache.shared", "{score}", "Scores that another search had computed already."
     ),
-    "near_refused": _total("midrank.cache.near.refused", "{query}", "Near queries that a guard refused."),
+    **{
+        f"near_refused_{guard}": _total(
+            "midrank.cache.near.refused", "{query}", "Near queries that a guard refused.", guard
+        )
+        for guard in GUARDS
+    },
     "near_uncovered": _total(
         "midrank.cache.near.uncovered", "{query}", "Near queries with too few known scores."
     ),

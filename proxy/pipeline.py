@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from proxy import telemetry as names
 from proxy.caution import Caution
+from proxy.depths import Asked, Depths
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
 from proxy.outcome_headers import marked, outcome_headers
@@ -107,6 +108,7 @@ class Pipeline:
         self._learners = learners or {}
         self._pulse = pulse or Pulse()
         self._scopes = Scopes(store, policy.cache, secret)
+        self._depths = Depths()
         self._writes = Writes(codec, names, self._learners_of, partial(telemetry.count_write, store))
         self._shadows = Tasks()
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
@@ -188,17 +190,19 @@ class Pipeline:
         if switched_off(request.headers):
             raise _Passed(Outcome.PASSED, Reason.MODE_OFF)
         call = await self._decode(request)
+        rule = self._policy.rule(self._store, self._names.name(call.collection))
+        reuse = self._scopes.of_call(rule, request, call)
         plan = make_plan(
             call.searches,
             request.headers,
-            self._policy.rule(self._store, self._names.name(call.collection)),
+            rule,
             Prospect(
                 row_limit=self._caution.row_limit(call.collection),
                 timeout=call.timeout,
                 store_seconds=self._store_seconds,
                 lag=self._pulse.lag,
                 reach=self._reach,
-                known=self._known,
+                known=lambda place, query: self._known(call, query, reuse[place]),
             ),
         )
         if isinstance(plan, Reason):
@@ -218,13 +222,13 @@ class Pipeline:
             return _Answer(answer, verdict, sent - started, received - sent)
         reply = self._read(call, answer)
         spent = (sent - started) + (perf_counter() - received)
-        reuse = [self._scopes.reuse(plan.rule.cache, request, call, search) for search in call.searches]
         # What the caller waits for is the store's time too; what midrank may add is its own.
         deadline = min(self._loop_time() + plan.budget - spent, arrived + plan.patience)
         if plan.rule.mode == "shadow":
             ranked = self._shadow(plan, reply, deadline, reuse)
         else:
             ranked = await self._rank(plan, reply, deadline, reuse)
+            self._note_depths(call, plan, reuse, ranked)
         response = reply.encode_response(
             [_page(one, search, plan) for one, search in zip(ranked, plan.searches, strict=True)]
         )
@@ -354,6 +358,12 @@ class Pipeline:
                 )
             return ranked
 
+    def _note_depths(self, call: Call, plan: Plan, reuse: Sequence[Reuse], ranked: Sequence[Ranked]) -> None:
+        for search, one, found in zip(plan.searches, reuse, ranked, strict=True):
+            if search.text is not None and one.exact:
+                asked = Asked(search.text.text, call.collection, one.scope)
+                self._depths.note(asked, found.verdict.scored)
+
     def _learners_of(self, collection: str) -> Sequence[Learner]:
         """Return the models that rerank the searches of a collection, and want to know its texts early."""
         rule = self._policy.rule(self._store, collection)
@@ -364,8 +374,8 @@ class Pipeline:
     def _reach(self, rule: Rule, seconds: float) -> Reach:
         return self._rankers[rule.scoring].usual_reach(seconds)
 
-    def _known(self, rule: Rule, query: str) -> int:
-        return self._rankers[rule.scoring].known(query)
+    def _known(self, call: Call, query: str, reuse: Reuse) -> int:
+        return self._depths.of(Asked(query, call.collection, reuse.scope)) if reuse.exact else 0
 
     def _shadow(self, plan: Plan, reply: Reply, deadline: float, reuse: Sequence[Reuse]) -> Sequence[Ranked]:
         """Answer the store's order now and rank behind it, for the spans alone."""

@@ -76,8 +76,8 @@ class Prospect(NamedTuple):
     `row_limit` is the most rows that the store is known to give, None without a known limit; `timeout` the
     seconds that the request itself gives the store; `store_seconds` what the store usually takes. `lag` is
     how late the event loop runs: the request has waited for that, and waits again before it is answered.
-    `reach(rule, seconds)` predicts how many candidates the rule's scorers get through, `known(rule, query)`
-    how many more need no scoring as they are known.
+    `reach(rule, seconds)` predicts how many candidates the rule's scorers get through, `known(place, query)`
+    how many more of the search at that place need no scoring, as they are known.
     """
 
     row_limit: int | None = None
@@ -85,7 +85,7 @@ class Prospect(NamedTuple):
     store_seconds: float = 0.0
     lag: float = 0.0
     reach: Callable[[Rule, float], Reach] = lambda _rule, _seconds: Reach(math.inf)
-    known: Callable[[Rule, str], int] = lambda _rule, _query: 0
+    known: Callable[[int, str], int] = lambda _place, _query: 0
 
 
 _NOTHING_KNOWN = Prospect()
@@ -119,9 +119,11 @@ def make_plan(
             rule,
             row_limit=prospect.row_limit,
             reason=reason,
-            reach=reach._replace(texts=share * GENEROSITY + (prospect.known(rule, text.text) if text else 0)),
+            reach=reach._replace(
+                texts=share * GENEROSITY + (prospect.known(place, text.text) if text else 0)
+            ),
         )
-        for search, text in zip(searches, texts, strict=True)
+        for place, (search, text) in enumerate(zip(searches, texts, strict=True))
     )
     left_alone = next((plan.reason for plan in plans if plan.reason is not None), None)
     if left_alone is not None and all(plan.window is None for plan in plans):

@@ -279,11 +279,15 @@ class Policy(Strict):
 
     @model_validator(mode="after")
     def _kept_somewhere(self) -> Policy:
-        nowhere = self.cache.memory_mb == 0 and self.cache.redis is None
-        if nowhere and any(rule.cache.semantic is not None for rule in self.rules):
+        if all(rule.cache.semantic is None for rule in self.rules):
+            return self
+        if not self.cache.kept:
             raise ValueError(
                 "cache.memory_mb is 0 without cache.redis, but a rule's cache.semantic needs scores"
             )
+        if self.cache.redis is not None and self.cache.secret is None:
+            # What keeps users apart is a digest of their credentials: without a key it could be guessed.
+            raise ValueError("cache.semantic with cache.redis needs cache.secret, the same for all replicas")
         return self
 
     def rule(self, store: str, collection: str) -> Rule | None:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from proxy.cache.redis_settings import read_url
 from proxy.policy_base import Strict
 
+# Fewer could be tried out by whoever sees a digest.
+_SECRET_CHARACTERS = 16
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -30,6 +32,36 @@ def _exact(value: object) -> object:
 
 
 ScopePart = Literal["tenant", "credentials", "filter"]
+GuardName = Literal[
+    "length",
+    "language",
+    "numbers",
+    "units",
+    "dates",
+    "quoted",
+    "identifiers",
+    "negation",
+    "opposites",
+    "names",
+    "question",
+    "tense",
+    "order",
+    "reference",
+    "content",
+]
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _SECRET_CHARACTERS:
+        raise ValueError(f"should have {_SECRET_CHARACTERS} characters or more")
+    return secret
+
+
+def _semantic(value: object) -> object:
+    # `off` and `on` are what people write first.
+    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
+
+
 HeaderName = Annotated[str, AfterValidator(_header)]
 
 
@@ -43,7 +75,9 @@ class RedisSettings(Strict):
     )
     username: str | None = Field(None, description="ACL user.")
     password: SecretStr | None = Field(None, description="Password; take it from the environment.")
-    prefix: str = Field("midrank", min_length=1, max_length=64, description="What all keys begin with.")
+    prefix: str = Field(
+        "midrank", pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="What all keys begin with."
+    )
     timeout_ms: float = Field(
         5, gt=0, le=1000, description="Milliseconds that a search waits for Redis; later is a miss."
     )
@@ -66,10 +100,13 @@ class CacheSettings(Strict):
     )
     ttl_s: float = Field(3600, ge=1, le=2592000, description="Seconds that a score is kept.")
     near_queries: int = Field(
-        10_000, ge=100, le=1_000_000, description="Queries remembered for the semantic cache."
+        10_000,
+        ge=100,
+        le=1_000_000,
+        description="Queries remembered for the semantic cache; each takes 1.2 KB with 384 dimensions.",
     )
     redis: RedisSettings | None = Field(None, description="Keep scores in Redis too, for all replicas.")
-    secret: SecretStr | None = Field(
+    secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
         None,
         description="Keys all digests: without it, who reads Redis can test whether a known query is there. "
         "The same for all replicas; take it from the environment.",
@@ -82,6 +119,11 @@ class CacheSettings(Strict):
         description="Headers that hold credentials; only a digest of them is kept.",
     )
 
+    @property
+    def kept(self) -> bool:
+        """Whether there is any place for scores."""
+        return self.memory_mb > 0 or self.redis is not None
+
 
 class Semantic(Strict):
     """When a query may be scored as an earlier one in other words."""
@@ -91,12 +133,16 @@ class Semantic(Strict):
         0.8,
         ge=0,
         le=1,
-        description="Share of the candidates that must be known where there is no time to score the others.",
+        description="Share of the candidates whose scores must be known; with less, the search is scored as "
+        "asked, unless there is only time to complete the other.",
     )
     scope: tuple[ScopePart, ...] = Field(
         ("tenant", "credentials"),
         description="What, beside store, collection and model, must be the same for both; empty: a public "
         "corpus.",
+    )
+    skip_guards: tuple[GuardName, ...] = Field(
+        (), description="Guards to do without, see semantic-cache.md; `content` is the strictest."
     )
     embed: bool = Field(
         False, description="Embed queries that come without a vector, with the built-in model; else no reuse."
@@ -115,7 +161,7 @@ class RuleCache(Strict):
         description="shared: scores are used again for whoever asks the same of the same text; scoped: only "
         "for the same tenant and credentials; off: no scores are kept.",
     )
-    semantic: Semantic | None = Field(
+    semantic: Annotated[Semantic | None, BeforeValidator(_semantic)] = Field(
         None,
         description="Use scores of earlier queries in other words; off by default, `{}` for the defaults.",
     )
@@ -124,4 +170,10 @@ class RuleCache(Strict):
     def _kept(self) -> RuleCache:
         if self.exact == "off" and self.semantic is not None:
             raise ValueError("semantic needs the scores that exact keeps, which is off")
+        if self.exact == "scoped" and self.semantic is not None:
+            shared = {"tenant", "credentials"} - set(self.semantic.scope)
+            if shared:
+                raise ValueError(
+                    f"scoped scores are apart by {' and '.join(sorted(shared))}: semantic.scope must be, too"
+                )
         return self

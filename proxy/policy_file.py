@@ -24,7 +24,8 @@ MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 
 Key = tuple[str | int, ...]
-_USERINFO = re.compile(r"//[^/@\s]+@")
+# Keys whose values are never shown, not even as they were written.
+_SECRET_KEYS = frozenset(("secret", "password"))
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -131,13 +132,13 @@ class _Source:
         key = _without_tags(detail["loc"], data)
         if any(mistake.key == _dotted(key) for mistake in self.mistakes):
             return  # an unset variable has been named already
-        if detail["type"] == "too_short" and _at(data, key):
+        if detail["type"] == "too_short" and isinstance(_at(data, key), list) and _at(data, key):
             return  # pydantic counts the valid items only; the invalid ones are named by themselves
         if detail["type"] == "union_tag_invalid":
             key = (*key, "kind")
         # The value as written: what came out of the environment may be a secret.
         value = _at(data, key)
-        shown = "missing" if detail["type"] == "missing" else _USERINFO.sub("//...@", _short(value))
+        shown = "missing" if detail["type"] == "missing" else _shown(key, value)
         if detail["type"] == "extra_forbidden":
             shown, allowed = "unknown key", _allowed_keys(key, data)
         elif detail["type"] == "missing":
@@ -258,6 +259,25 @@ def _dotted(key: Key) -> str:
     return (
         "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key).lstrip(".") or "(file)"
     )
+
+
+def _shown(key: Key, value: Any) -> str:
+    """Return a value for people, but nothing that is secret or may hold something that is."""
+    return "(not shown)" if key and key[-1] in _SECRET_KEYS else _short(_open(value))
+
+
+def _open(value: Any) -> Any:
+    """Return a value without what is secret inside."""
+    if isinstance(value, dict):
+        return {name: "..." if name in _SECRET_KEYS else _open(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_open(inner) for inner in value]
+    if isinstance(value, str) and "@" in value:
+        # Whatever stands before it may be a password, also where the rest is no URL.
+        start, _, host = value.rpartition("@")
+        scheme, slashes, _ = start.partition("//")
+        return f"{scheme + slashes if slashes else ''}...@{host}"
+    return value
 
 
 def _short(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proxy.scoring.base import Reuse, Whereabouts
+from proxy.scoring.base import NOTHING, Reuse, Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from proxy.codecs.base import Call
     from proxy.model import Search, WireRequest
+    from proxy.policy import Rule
     from proxy.policy_cache import CacheSettings, RuleCache, ScopePart
 
 CACHE_HEADER = "x-midrank-cache"
@@ -35,11 +36,17 @@ class Scopes:
         self._settings = settings
         self._key = hashlib.sha256(secret).digest()
 
+    def of_call(self, rule: Rule | None, request: WireRequest, call: Call) -> Sequence[Reuse]:
+        """Say what of earlier searches those of a call may use."""
+        if rule is None or rule.mode == "off":
+            return [NOTHING] * len(call.searches)
+        return [self.reuse(rule.cache, request, call, search) for search in call.searches]
+
     def reuse(self, rule: RuleCache, request: WireRequest, call: Call, search: Search) -> Reuse:
         """Say what of earlier searches this one may use: what its rule allows, or less if so wished."""
         wish = request.headers.get(CACHE_HEADER, "").strip().lower()
-        if rule.exact == "off" or wish == "off":
-            return Reuse(exact=False)
+        if rule.exact == "off" or wish == "off" or not self._settings.kept:
+            return NOTHING
         semantic = rule.semantic if wish != "exact" else None
         scope = self._digest(_WHO, request, call, search) if rule.exact == "scoped" else b""
         if semantic is None:

@@ -92,7 +92,10 @@ def test_nor_do_they_when_two_replicas_share_a_redis(tmp_path):
     rule = {"semantic": {"audit": 0.0}}
     with redis_server(tmp_path) as server:
         redis = {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
-        with running(rule, rule, memory_mb=0, redis=redis) as (replicas, run):
+        with running(rule, rule, memory_mb=0, redis=redis, secret="shared by both replicas") as (
+            replicas,
+            run,
+        ):
             for replica in replicas:
                 run(found(replica))
             known = {}
@@ -117,5 +120,5 @@ async def hammer(replicas, rounds, whose, known):
 
 async def found(replica):
     """Wait until a replica has found its Redis, which nobody tells."""
-    while replica.storage["redis"]["open"]:  # noqa: ASYNC110 - nobody is told
+    while not replica.storage["redis"]["up"]:  # noqa: ASYNC110 - nobody is told
         await asyncio.sleep(0.01)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import get_args
 
 import pytest
 
 from proxy.app import App
+from proxy.cache.redis_errors import KINDS
+from proxy.figures import CACHE_FIGURES, GUARDS, MODEL_FIGURES
 from proxy.policy import Policy
+from proxy.policy_cache import GuardName
+from proxy.scoring.near_guards import Guard
 from tests.fakes.odd_scorers import Reversing
 from tests.fakes.redis_server import redis_server
 from tests.fakes.tenants import Asked, fronts
@@ -33,8 +38,9 @@ def server(tmp_path):
         yield server
 
 
-def redis(server):
-    return {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
+def shared(server):
+    redis = {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
+    return {"redis": redis, "secret": "the same for all replicas"}
 
 
 async def until(condition):
@@ -45,12 +51,12 @@ async def until(condition):
 
 async def connected(*all_fronts):
     for front in all_fronts:
-        await until(lambda front=front: front.stats["redis"]["known"])
+        await until(lambda front=front: front.stats["redis"]["up"])
 
 
 @pytest.mark.store
 async def test_replicas_share_scores_through_redis(server):
-    async with fronts({}, {}, redis=redis(server)) as (one, other):
+    async with fronts({}, {}, **shared(server)) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: not one.stats["redis"]["waiting_bytes"])
@@ -63,7 +69,7 @@ async def test_replicas_share_scores_through_redis(server):
 
 @pytest.mark.store
 async def test_a_query_that_one_replica_has_scored_is_near_for_the_others(server):
-    async with fronts(SEMANTIC, SEMANTIC, redis=redis(server)) as (one, other):
+    async with fronts(SEMANTIC, SEMANTIC, **shared(server)) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: other.stats["near_queries"]["entries"])
@@ -75,7 +81,7 @@ async def test_a_query_that_one_replica_has_scored_is_near_for_the_others(server
 
 @pytest.mark.store
 async def test_what_one_replica_clears_is_cleared_for_all(server):
-    async with fronts(SEMANTIC, SEMANTIC, redis=redis(server)) as (one, other):
+    async with fronts(SEMANTIC, SEMANTIC, **shared(server)) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: other.stats["near_queries"]["entries"])
@@ -98,6 +104,22 @@ async def test_without_memory_and_redis_nothing_is_kept():
         assert front.stats is None
 
 
+def test_policy_metrics_and_guards_speak_of_the_same():
+    assert set(GUARDS) == set(get_args(GuardName)) == {guard.value for guard in Guard}
+    assert {f"errors_{kind}" for kind in KINDS} <= CACHE_FIGURES.keys()
+
+
+async def test_every_figure_is_exported(tmp_path):
+    with redis_server(tmp_path) as server:
+        async with fronts(SEMANTIC, **shared(server)) as (front,):
+            stats = front.stats
+            told = set().union(*(stats[name] for name in ("memory", "redis", "near_queries")))
+
+            assert told == CACHE_FIGURES.keys()
+            assert set(front.figures) <= MODEL_FIGURES.keys()
+            assert {"cache_asked", "near_threshold"} <= set(front.figures)
+
+
 async def test_figures_of_two_semantic_caches_are_told_as_one():
     rules = [
         {"match": {"collection": "a"}, "cache": {"semantic": {"threshold": 0.97}}},
@@ -108,5 +130,5 @@ async def test_figures_of_two_semantic_caches_are_told_as_one():
 
     figures = app.model_figures()["one"]
     assert figures["near_threshold"] == 0.93
-    assert figures["near_refused"] == 0
+    assert figures["near_refused_negation"] == 0
     await app.close()

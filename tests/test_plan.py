@@ -147,7 +147,7 @@ def test_what_is_known_of_a_query_is_fetched_beside_what_can_be_ranked():
         *searches,
         headers=(),
         reach=lambda _rule, _seconds: Reach(16.0),
-        known=lambda _rule, query: known.get(query, 0),
+        known=lambda _place, query: known.get(query, 0),
     )
 
     assert [search.depth for search in reaches.searches] == [32, 12]

@@ -181,3 +181,55 @@ def test_huge_files_are_refused(tmp_path):
 
     with pytest.raises(BadConfig, match="at most 262144 bytes"):
         load_policy(path)
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        "{secret: 20231234567890123456}",
+        "{secret: hunter2}",
+        "[{secret: hunter2}]",
+        "{redis: {url: 'redis://h', password: 2023123}}",
+        "{redis: [{password: hunter2}]}",
+        "{redis: {url: 'redis://u:hun/ter2@h/0/0/0'}}",
+        "{redis: {url: 'redi://:hunter2 x@h'}}",
+        "{redis: {url: 'redi:/hunter2@h'}}",
+    ],
+)
+def test_a_mistake_about_a_secret_does_not_tell_it(cache):
+    (mistake,) = mistakes_of(f"{GOOD}cache: {cache}\n")
+
+    assert not {word for word in ("hunter2", "hun/", "ter2", "2023123") if word in mistake}
+
+
+def test_mistakes_of_the_whole_do_not_tell_its_parts():
+    cache = "cache: {secret: a-secret-of-some-length, memory_mb: 0}"
+    (mistake,) = mistakes_of(f"{GOOD}{cache}\nrules: [{{cache: {{semantic: on}}}}]\n")
+
+    assert "a-secret" not in mistake
+    assert "semantic" in mistake
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ("rules: [{cache: {exact: off, semantic: on}}]", "semantic needs the scores that exact keeps"),
+        ("rules: [{cache: {exact: scoped, semantic: {scope: [tenant]}}}]", "apart by credentials"),
+        ("cache: {redis: {url: 'redis://h'}}\nrules: [{cache: {semantic: on}}]", "needs cache.secret"),
+        ("cache: {redis: {url: 'redis://h', prefix: 'a{b}'}}", "should match pattern"),
+        ("cache: {redis: {url: 'http://h'}}", "redis+cluster://"),
+        ("cache: {tenant_headers: ['x y']}", "name of a header"),
+        ("rules: [{cache: {semantic: {skip_guards: [contents]}}}]", "'content'"),
+    ],
+)
+def test_a_cache_that_can_not_work_is_a_mistake(parts, words):
+    assert any(words in mistake for mistake in mistakes_of(f"{GOOD}{parts}\n"))
+
+
+def test_a_cache_is_switched_off_and_on_in_one_word():
+    switches = ("exact: off", "semantic: on", "semantic: off")
+    rules = ", ".join(f"{{cache: {{{switch}}}}}" for switch in switches)
+    policy = parse(f"{GOOD}rules: [{rules}]\n")
+
+    assert [rule.cache.exact for rule in policy.rules] == ["off", "shared", "shared"]
+    assert [rule.cache.semantic is None for rule in policy.rules] == [True, False, True]

@@ -9,9 +9,10 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.model import Search, WireRequest
+from proxy.policy import Rule
 from proxy.policy_cache import CacheSettings, RuleCache, Semantic
 from proxy.scopes import Scopes
-from proxy.scoring.base import Reuse
+from proxy.scoring.base import NOTHING, Reuse
 
 SEMANTIC = RuleCache(semantic=Semantic())
 SEARCH = Search(10, vector=[0.5, 1], space="dense", filter=b'{"a":1}')
@@ -78,12 +79,31 @@ def test_a_public_corpus_is_shared_by_all_who_may_search_it():
 
 
 def test_exact_scores_are_shared_unless_the_policy_keeps_them_apart():
-    scoped = RuleCache(exact="scoped", semantic=Semantic(scope=()))
+    scoped = RuleCache(exact="scoped", semantic=Semantic(scope=("tenant", "credentials", "filter")))
     mine, yours = (reuse(scoped, headers=[("authorization", who)]) for who in ("me", "you"))
+    filtered = reuse(
+        scoped, headers=[("authorization", "me")], search=Search(10, space="dense", filter=b"other")
+    )
 
     assert reuse().scope == b""
     assert mine.scope != yours.scope
-    assert mine.near.scope == yours.near.scope
+    assert mine.scope == filtered.scope
+    assert mine.near.scope != filtered.near.scope
+
+
+def test_without_a_place_for_scores_nothing_is_used_again():
+    request = WireRequest("POST", "/q", CIMultiDictProxy(CIMultiDict()), b"")
+    scopes = Scopes("s", CacheSettings(memory_mb=0), b"")
+
+    assert scopes.reuse(SEMANTIC, request, SimpleNamespace(database="", collection="c"), SEARCH) == NOTHING
+
+
+@pytest.mark.parametrize("rule", [None, Rule(mode="off")])
+def test_a_call_that_is_not_ranked_uses_nothing(rule):
+    request = WireRequest("POST", "/q", CIMultiDictProxy(CIMultiDict()), b"")
+    call = SimpleNamespace(database="", collection="c", searches=(SEARCH, SEARCH))
+
+    assert Scopes("s", CacheSettings(), b"").of_call(rule, request, call) == [NOTHING, NOTHING]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ class Cache(Protocol):
         """Keep the values for `ttl` seconds, soon; what there is no room for is dropped."""
         ...
 
-    async def clear(self) -> None:
-        """Forget everything, for all who share it."""
+    async def clear(self) -> bool:
+        """Forget everything, for all who share it; False if these can't be told yet, but will be."""
         ...
 
     def figures(self) -> Mapping[str, float]:

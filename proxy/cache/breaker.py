@@ -14,7 +14,7 @@ _FAILURES = 3
 # Seconds within which failures count as one: a hiccup fails everything that waits just then.
 _TOGETHER = 0.005
 # Seconds between an opening and the first probe, and the longest between two probes.
-_PAUSES = (0.05, 5.0)
+_PAUSES = (0.05, 1.0)
 
 
 class Breaker:
@@ -66,10 +66,9 @@ class Breaker:
 
     def close(self) -> None:
         """Take in that a probe has worked."""
-        if self.is_open:
-            self._failures = _FAILURES - 1 if self.openings else 0
-            self.opened.clear()
-            self.closed.set()
+        self._failures = _FAILURES - 1 if self.openings else 0
+        self.opened.clear()
+        self.closed.set()
 
     def next_pause(self) -> float:
         """Return the seconds until the next probe: half of a growing span, and up to the whole of it."""

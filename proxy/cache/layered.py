@@ -44,16 +44,15 @@ class LayeredCache:
         self._memory.put_many(items, ttl)
         self._shared.put_many(items, ttl)
 
-    async def clear(self) -> None:
+    async def clear(self) -> bool:
         """Forget everything in both, which is to say in the memory of all who share the other one."""
         self._memory.forget()
-        await self._shared.clear()
+        return await self._shared.clear()
 
     def figures(self) -> Mapping[str, float]:
-        """Return the figures of both, each under its name."""
-        return {f"memory_{name}": value for name, value in self._memory.figures().items()} | {
-            f"redis_{name}": value for name, value in self._shared.figures().items()
-        }
+        """Return the figures of both; hits are those of either, misses those of both."""
+        memory, shared = self._memory.figures(), self._shared.figures()
+        return {**memory, **shared, "hits": memory["hits"] + shared["hits"]}
 
     async def close(self) -> None:
         """Close both."""

@@ -78,9 +78,10 @@ class MemoryCache:
         for name, records in queries.items():
             self._keep(name, records, now)
 
-    async def clear(self) -> None:
+    async def clear(self) -> bool:
         """Forget everything."""
         self.forget()
+        return True
 
     def forget(self) -> None:
         """Forget everything, at once."""

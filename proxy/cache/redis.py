@@ -88,16 +88,16 @@ class RedisCache:
     def put_many(self, items: Mapping[bytes, bytes], ttl: float) -> None:
         """Send the values to the server, soon."""
         token = self._generation.token
-        if token is None or ttl <= 0:
+        if token is None or self._link.breaker.is_open or ttl <= 0:
             self._writes.dropped += len(items)
             return
         milliseconds = max(1, int(min(ttl, _MAX_TTL) * 1000))
         for name, value in zip(self._names(token, items), items.values(), strict=True):
             self._writes.add(("SET", name, self._seal.seal(name, value), "PX", milliseconds))
 
-    async def clear(self) -> None:
+    async def clear(self) -> bool:
         """Begin another generation, for all who share this one."""
-        await self._generation.clear()
+        return await self._generation.clear()
 
     def figures(self) -> Mapping[str, float]:
         """Return what was found, what went wrong, and what waits."""
@@ -106,7 +106,7 @@ class RedisCache:
             "misses": self._misses,
             "dropped": self._writes.dropped,
             "waiting_bytes": self._writes.waiting_bytes,
-            "open": float(self._link.breaker.is_open),
+            "up": float(not self._link.breaker.is_open),
             **{f"errors_{kind}": self._link.errors[kind] for kind in KINDS},
         }
 

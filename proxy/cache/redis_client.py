@@ -1,26 +1,18 @@
-"""The one file that knows redis-py: commands in, replies out, whatever stands behind the URL."""
+"""Commands in, replies out, whatever stands behind the URL: the rest of the cache knows no redis-py."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import (
-    Connection,
-    ConnectionPool,
-    Redis,
-    RedisCluster,
-    Sentinel,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 
+from proxy.cache.redis_connections import managed, plain, tls_context, unix
 from proxy.cache.redis_errors import RedisFailed, kind_of
 from proxy.cache.redis_settings import read_url
 
@@ -61,22 +53,23 @@ class RedisClient:
             RedisFailed: a file can't be read.
         """
         await self.close()
-        try:
-            context = await asyncio.to_thread(_tls_context, self._settings) if self._address.tls else None
-        except OSError as error:  # an ssl.SSLError is one
-            raise RedisFailed("denied") from error
+        context = None
+        if self._address.tls:
+            try:
+                context = await asyncio.to_thread(tls_context, self._settings)
+            except OSError as error:  # an ssl.SSLError is one
+                raise RedisFailed("denied") from error
         options = _options(self._settings, self._address)
         match self._address.topology:
             case "cluster":
-                self._client = _cluster(self._address, options, context)
+                self._client = _cluster(self._address, options, plain(context))
             case "sentinel":
-                self._sentinel = _sentinel(self._settings, self._address, context)
-                self._client = _master(self._sentinel, self._address, options, context)
+                self._sentinel = _sentinel(self._settings, self._address, plain(context))
+                self._client = _master(self._sentinel, self._address.service, options | managed(context))
             case "unix":
-                options |= {"connection_class": UnixDomainSocketConnection, "path": self._address.path}
-                self._client = Redis.from_pool(ConnectionPool(**options))
-            case "single":
-                self._client = _single(self._address.hosts[0], options, context)
+                self._client = Redis.from_pool(ConnectionPool(**options, **unix(self._address.path)))
+            case _:
+                self._client = _single(self._address.hosts[0], options | plain(context))
 
     async def ask(self, commands: Sequence[Command], timeout: float) -> list[Any]:  # noqa: ASYNC109
         """Return the replies, in their order; a `RedisFailed` in the place of one that is an error.
@@ -94,8 +87,6 @@ class RedisClient:
                 replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:
             raise RedisFailed(kind_of(error)) from error
-        if len(replies) != len(commands):
-            raise RedisFailed("garbage")
         failures = [_failure(reply) for reply in replies]
         for failure in failures:
             # Redis Cluster tells of a lost node in the place of a reply.
@@ -143,26 +134,22 @@ def _options(settings: RedisSettings, address: Address) -> dict[str, Any]:
     }
 
 
-def _single(host: tuple[str, int], options: dict[str, Any], context: ssl.SSLContext | None) -> Redis:
-    options = options | {"host": host[0], "port": host[1], "connection_class": Connection}
-    if context is not None:
-        options |= {"connection_class": _TlsConnection, "context": context}
-    return Redis.from_pool(ConnectionPool(**options))
+def _single(host: tuple[str, int], options: dict[str, Any]) -> Redis:
+    return Redis.from_pool(ConnectionPool(**options, host=host[0], port=host[1]))
 
 
-def _cluster(address: Address, options: dict[str, Any], context: ssl.SSLContext | None) -> RedisCluster:
+def _cluster(address: Address, options: dict[str, Any], connections: dict[str, Any]) -> RedisCluster:
     nodes = [ClusterNode(*host) for host in address.hosts]
     client = RedisCluster(startup_nodes=nodes, **{k: v for k, v in options.items() if k != "db"})
-    if context is not None:
-        # It takes no connection class, so it is given one the way it gives them options itself.
-        client.nodes_manager.connection_kwargs |= {"connection_class": _TlsConnection, "context": context}
-        for node in client.nodes_manager.startup_nodes.values():
-            node.connection_class = _TlsConnection
-            node.connection_kwargs["context"] = context
+    # It takes no connection class, so it is given one in the way in which it gives options to nodes itself.
+    client.nodes_manager.connection_kwargs |= connections
+    for node in client.nodes_manager.startup_nodes.values():
+        node.connection_class = connections["connection_class"]
+        node.connection_kwargs |= {k: v for k, v in connections.items() if k != "connection_class"}
     return client
 
 
-def _sentinel(settings: RedisSettings, address: Address, context: ssl.SSLContext | None) -> Sentinel:
+def _sentinel(settings: RedisSettings, address: Address, connections: dict[str, Any]) -> Sentinel:
     options = _options(settings, address) | {
         "username": settings.sentinel_username,
         "password": settings.sentinel_password,
@@ -171,44 +158,10 @@ def _sentinel(settings: RedisSettings, address: Address, context: ssl.SSLContext
         "socket_connect_timeout": _CONNECT_SENTINEL,
     }
     sentinel = Sentinel([])  # type: ignore[no-untyped-call]  # not typed as of redis-py 8.1
-    sentinel.sentinels = [_single(host, options, context) for host in address.hosts]
+    sentinel.sentinels = [_single(host, options | connections) for host in address.hosts]
     return sentinel
 
 
-def _master(
-    sentinel: Sentinel, address: Address, options: dict[str, Any], context: ssl.SSLContext | None
-) -> Redis:
-    if context is None:
-        options = options | {"connection_class": SentinelManagedConnection}
-    else:
-        options = options | {"connection_class": _TlsSentinelConnection, "context": context}
-    pool = SentinelConnectionPool(address.service, sentinel, **options)  # type: ignore[no-untyped-call]  # same
+def _master(sentinel: Sentinel, service: str, options: dict[str, Any]) -> Redis:
+    pool = SentinelConnectionPool(service, sentinel, **options)  # type: ignore[no-untyped-call]  # as above
     return Redis.from_pool(pool)
-
-
-def _tls_context(settings: RedisSettings) -> ssl.SSLContext:
-    """Return a context that verifies chain and host name. Reads files: blocks."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.cert_file is not None:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context
-
-
-class _Ready:
-    """A context where redis-py would make one for every connection: 25 ms on the event loop, each."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-
-    def get(self) -> ssl.SSLContext:
-        return self._context
-
-
-class _TlsConnection(SSLConnection):
-    def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
-        super().__init__(**options)
-        self.ssl_context = cast("Any", _Ready(context))
-
-
-class _TlsSentinelConnection(SentinelManagedConnection, _TlsConnection):
-    pass

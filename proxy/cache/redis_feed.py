@@ -57,7 +57,7 @@ class RedisFeed:
     def publish(self, message: bytes) -> None:
         """Tell the others; before the generation is known, nobody is told."""
         stream = self._name()
-        if stream is None:
+        if stream is None or self._breaker.is_open:
             self._writes.dropped += 1
             return
         sealed = self._seal.seal(stream, self._sender + message)

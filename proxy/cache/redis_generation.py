@@ -63,13 +63,14 @@ class RedisGeneration:
         """Begin to look, in the background."""
         self._tasks.spawn(self._run(), "redis-generation")
 
-    async def clear(self) -> None:
-        """Begin another generation; a server that is not there is told as soon as it is found."""
+    async def clear(self) -> bool:
+        """Begin another generation; False if the server is not there: it is told as soon as it is found."""
         self._wanted = self._value = secrets.token_hex(8).encode()
         self.token = None
         self._changed()
         with contextlib.suppress(RedisFailed):
             await self._look()
+        return self._wanted is None
 
     async def close(self) -> None:
         """Stop looking."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from proxy.cache.redis_client import Command
     from proxy.cache.redis_link import RedisLink
 
-# Commands of one exchange: to write and to check them takes a few milliseconds of the event loop.
-_AT_ONCE = 512
+# Commands of one exchange: half a millisecond of the event loop, so that readers get their turn in between.
+_AT_ONCE = 64
 # Seconds for an exchange; a server that is slower than that is left alone for a while.
 _TIMEOUT = 1.0
 # What a waiting command takes besides the bytes of its arguments: a tuple, and the heads of a few objects.
@@ -50,25 +50,26 @@ class RedisWrites:
         self.waiting_bytes += size
         self._any.set()
 
-    def forget(self) -> None:
-        """Drop what waits; it does not count as dropped."""
-        self._waiting.clear()
-        self.waiting_bytes = 0
-
     async def close(self) -> None:
         """Stop; what waits is lost."""
         await self._tasks.close()
-        self.forget()
+        self._drop()
 
     async def _run(self) -> None:
         while True:
             await self._any.wait()
-            # Through an outage the queue keeps what it has room for.
-            await self._breaker.closed.wait()
+            if self._breaker.is_open:
+                # What was found out during an outage is not worth a server's first moments after it.
+                self._drop()
             if commands := self._take():
                 await self._send(commands)
             else:
                 self._any.clear()
+
+    def _drop(self) -> None:
+        self.dropped += len(self._waiting)
+        self._waiting.clear()
+        self.waiting_bytes = 0
 
     def _take(self) -> list[Command]:
         taken = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     elif arguments.action == "clear":
-        print("cleared")
+        print(answer.get("status", "cleared"))
     else:
         Console().print(_table(answer))
     return 0
@@ -79,7 +79,7 @@ def _ask(method: str, host: str, port: int) -> dict[str, object]:
     """Return the answer's object.
 
     Raises:
-        _Failed: nobody answers, or not with a 200, or not with what midrank says.
+        _Failed: nobody answers, or not with a 200 or 202, or not with what midrank says.
     """
     place = f"{f'[{host}]' if ':' in host else host}:{port}"
     # Not urllib: that would ask a proxy of the environment.
@@ -99,9 +99,10 @@ def _ask(method: str, host: str, port: int) -> dict[str, object]:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         answer = None
-    if not isinstance(answer, dict) or (response.status != 200 and "message" not in answer):
+    done = response.status in (200, 202)
+    if not isinstance(answer, dict) or not (done or "message" in answer):
         raise _Failed(f"{place}: not the admin port of a midrank that has caches")
-    if response.status != 200:
+    if not done:
         raise _Failed(f"{place}: {answer['message']}")
     return answer
 

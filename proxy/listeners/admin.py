@@ -34,8 +34,8 @@ class CacheControl(Protocol):
         """Return figures that JSON can hold; mappings inside are groups of them."""
         ...
 
-    async def clear(self) -> None:
-        """Forget all scores, for all who share the caches."""
+    async def clear(self) -> bool:
+        """Forget all scores, for all who share the caches; False if others can't be told yet."""
         ...
 
 
@@ -103,9 +103,11 @@ class AdminListener:
         why = refusal(request.remote, request.headers)
         if why is not None:
             return _error(403, "forbidden", why)
-        await self._cache.clear()
-        _log.info("cache cleared")
-        return _json(200, {"status": "cleared"})
+        if await self._cache.clear():
+            _log.info("cache cleared")
+            return _json(200, {"status": "cleared"})
+        _log.warning("cache cleared here, and elsewhere once Redis is there")
+        return _json(202, {"status": "cleared here; Redis is away, and is told as soon as it is back"})
 
 
 def _error(status: int, error: str, message: str) -> web.Response:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
-
 from proxy.model import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -39,6 +38,7 @@ class Reuse(NamedTuple):
 
 
 FREELY = Reuse()
+NOTHING = Reuse(exact=False)
 
 
 class StandIn(NamedTuple):
@@ -51,23 +51,19 @@ class StandIn(NamedTuple):
 class Known(NamedTuple):
     """What a cache knows about a job: `values` is float32, shape (n,), NaN where it knows nothing.
 
-    `keys` are those of the texts, parallel to them. `stand_in` is set where the job is scored as an earlier
-    query, which is then the job's own.
+    `keys` are those of the texts, parallel to them, and `missing` the places of the texts that are not known.
+    `stand_in` is set where the job is scored as an earlier query, which is then the job's own.
     """
 
     values: NDArray[np.float32]
     keys: tuple[bytes, ...]
+    missing: tuple[int, ...]
     stand_in: StandIn | None = None
-
-    @property
-    def missing(self) -> list[int]:
-        """The places of the texts that are not known."""
-        return [int(place) for place in np.flatnonzero(np.isnan(self.values))]
 
     @property
     def hits(self) -> int:
         """How many texts are known."""
-        return len(self.values) - len(self.missing)
+        return len(self.keys) - len(self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ class ScoreJob:
     With fewer than `at_least` texts scored the job is not worth beginning. `tenant` is who shares the model
     fairly with the others: the store that is searched. `found(place, score)` is told a score the moment it is
     there, if it would be the same at any other time; some may be told at the end alone. `known` is what the
-    cache of the tier that is asked has found already.
+    cache of the tier that is asked has found already. An `audit` is no search of a user: it is not counted.
     """
 
     query: str
@@ -88,6 +84,7 @@ class ScoreJob:
     found: Callable[[int, float], None] | None = None
     reuse: Reuse = FREELY
     known: Known | None = None
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +170,10 @@ class ModelScorer(Scorer, Protocol):
 
         Two scorers of the same identity give a query and a text the same score. Empty: not to be relied on.
         """
+        ...
+
+    def readable(self, text: str) -> str:
+        """Return the part of a text that its score depends on, or more of it. Cheap."""
         ...
 
     def reach(self, job: ScoreJob) -> int:

@@ -66,14 +66,14 @@ class Cascade:
             better = await checked_scores(self._better, job)
             if isinstance(better, Reason):
                 raise Unscored(better)
-            return better
+            return replace(better, cached=False)
         order = order_by_score(cheap.values, range(len(job.texts)), len(job.texts))
         scored = [place for place in order if not np.isnan(cheap.values[place])]
         top = scored[: self._top]
         texts = tuple(job.texts[place] for place in top)
         better = await checked_scores(self._better, replace(job, texts=texts))
         if isinstance(better, Reason):
-            return cheap
+            return replace(cheap, cached=False)  # the better one's model ran, or tried to
         # One that the better scorer did not reach keeps the place that the cheap one gave it.
         best = [top[place] for place in order_by_score(better.values, range(len(top)), len(top))]
         values = _falling(cheap.values, [*best, *scored[self._top :]])

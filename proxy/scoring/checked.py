@@ -12,7 +12,7 @@ from proxy.errors import Unscored
 from proxy.model import Reason
 
 if TYPE_CHECKING:
-    from proxy.scoring.base import ScoreJob, Scorer, Scores
+    from proxy.scoring.base import ScoreJob, Scorer, Scores, Tier
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,15 @@ async def checked_scores(scorer: Scorer, job: ScoreJob) -> Scores | Reason:
         _log.error("scorer answered junk", extra={"scorer": scorer.name})
         return Reason.BAD_SCORES
     return Reason.LATE if np.isnan(scores.values).all() else scores
+
+
+async def looked_up(tier: Tier, job: ScoreJob) -> ScoreJob:
+    """Return the job with what is known about it; with nothing if looking that up went wrong."""
+    try:
+        return await tier.look_up(job)
+    except Exception:  # noqa: BLE001 - what can't be looked up is scored
+        _log.exception("look-up failed", extra={"scorer": tier.name})
+        return job
 
 
 def _are_valid(scores: Scores, count: int) -> bool:

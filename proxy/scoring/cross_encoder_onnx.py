@@ -19,6 +19,7 @@ from proxy.scoring.cost_model import estimated_tokens
 from proxy.scoring.engine import Engine
 from proxy.scoring.local_model import load
 from proxy.scoring.text_graph import TextInput
+from proxy.scoring.text_reader import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,6 +101,10 @@ class CrossEncoderOnnx:
             [Pair("what is this?", "text " * tokens, tokens) for tokens in _CALIBRATION if tokens <= longest]
         )
         self.ready = True
+
+    def readable(self, text: str) -> str:
+        """Return the part of a document that is looked at."""
+        return readable(text, self._reading.max_tokens * self._reading.windows)
 
     def reach(self, job: ScoreJob) -> int:
         """Predict how many texts are scored in time, read as long or as short as is allowed."""

@@ -18,7 +18,7 @@ from proxy.scoring.checked import checked_scores
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from proxy.scoring.base import ModelScorer, ScoreJob
 
@@ -27,6 +27,8 @@ _GRACE = 0.002
 # Urgent work does not join a flight that has far more time: it goes before that. But in a rush the deadlines
 # of the same search differ by what each has waited, and a second run would only make the rush worse.
 _LATER = 0.25
+# Why there may be no scores though nothing is broken.
+_PRESSED = frozenset((Reason.LATE, Reason.OVERLOADED))
 # Who failed with as much time as this job has, give or take so many seconds, would fail again.
 _ALIKE = 0.02
 
@@ -34,13 +36,13 @@ _ALIKE = 0.02
 class Gathered(NamedTuple):
     """Scores by key, why others are missing, and whether texts were abridged.
 
-    `failed` tells that every run has failed: there was more to it than a lack of time.
+    `failed` tells that a run has failed, and not for want of time.
     """
 
     scores: dict[bytes, float]
     missing: Reason = Reason.LATE
     abridged: bool = False
-    failed: bool = True
+    failed: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -94,7 +96,7 @@ class Flights:
                 await _landed(flights, job.deadline + _GRACE)
                 gathered = _taken(gathered, flights, texts)
                 for flight in flights:
-                    if flight.failed is not None and flight.deadline >= job.deadline - _ALIKE:
+                    if self._is_final(flight, texts, job.deadline):
                         given_up.update(flight.keys)
         finally:
             for flight in boarded:
@@ -112,6 +114,16 @@ class Flights:
         flights = dict.fromkeys(self._by_key[key] for key in keys if key in self._by_key)
         latest = deadline + max(_LATER, deadline - _time())
         return [flight for flight in flights if flight.deadline <= latest]
+
+    def _is_final(self, flight: _Flight, texts: Container[bytes], deadline: float) -> bool:
+        """Say whether what a flight did not find would not be found by another one either."""
+        # A part of a list would be another list.
+        if not self._scorer.pointwise:
+            return True
+        if flight.failed is None or flight.deadline < deadline - _ALIKE:
+            return False
+        # A text that is not ours may have been what it failed on.
+        return flight.failed in _PRESSED or all(key in texts for key in flight.keys)
 
     def _begin(self, keys: Sequence[bytes], job: ScoreJob) -> _Flight:
         flight = _Flight(tuple(keys), job.deadline)
@@ -164,7 +176,7 @@ def _taken(so_far: Gathered, flights: Sequence[_Flight], wanted: Iterable[bytes]
         scores,
         last.failed or last.missing,
         so_far.abridged or any(flight.abridged for flight in flights),
-        so_far.failed and all(flight.failed is not None for flight in flights),
+        so_far.failed or any(flight.failed not in {None, *_PRESSED} for flight in flights),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Fewer texts are no list: any two of them have a good chance to come in the same order.
-_FEWEST = 5
+FEWEST = 5
 # Below this agreement a hit counts as false; see docs/decisions/010-audited-hits.md.
 LEAST_AGREEMENT = 0.3
 # The audits that the rate is taken of: older ones say little about what is asked now.
@@ -38,7 +38,7 @@ def agreement(reused: NDArray[np.float32], own: NDArray[np.float32]) -> float | 
     The mean is taken of ranks by either list. The top is the page that is shown; the rest hardly matters.
     """
     known = np.isfinite(reused) & np.isfinite(own)
-    if np.count_nonzero(known) < _FEWEST:
+    if np.count_nonzero(known) < FEWEST:
         return None
     one, other = reused[known], own[known]
     found = [_weighted_tau(one, other, ranks) for ranks in (_ranks(one, other), _ranks(other, one))]

@@ -110,6 +110,10 @@ class LateInteraction:
             if key not in self._matrices:
                 self.warm_up.add_written(key, text)
 
+    def readable(self, text: str) -> str:
+        """Return the part of a document that its matrix depends on."""
+        return self._encoding.readable(text)
+
     def reach(self, job: ScoreJob) -> int:
         """Predict how many texts are scored in time; those that are known come with the query."""
         assert self._engine is not None, "only a scorer that is ready is asked"

@@ -76,6 +76,11 @@ class NearQueries:
         self._remember(scope, query, direction, expires)
         return True
 
+    def knows(self, scope: bytes, query: str) -> bool:
+        """Say whether a query is remembered."""
+        entry = self._kept.get((scope, query))
+        return entry is not None and entry.expires > self._clock()
+
     def nearest(self, scope: bytes, vector: NDArray[np.float32], threshold: float, k: int = 4) -> list[Near]:
         """Return the `k` queries of the scope that are nearest to a vector, best first; a use of each.
 

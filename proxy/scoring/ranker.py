@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from proxy.model import Candidate
     from proxy.scoring.base import Reuse, Scorer
-    from proxy.scoring.depths import Depths
 
 # The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
 # over what it has and to order it.
@@ -65,10 +64,8 @@ class Ranked:
 class Ranker:
     """Orders candidates by a scorer, inside a deadline, whatever the scorer does."""
 
-    def __init__(self, scorer: Scorer, depths: Depths | None = None) -> None:
-        """Take the scorer, and where to note how deep queries were ranked, if it remembers their scores."""
+    def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._depths = depths
         self._tasks = Tasks()
 
     @property
@@ -79,10 +76,6 @@ class Ranker:
     def usual_reach(self, seconds: float) -> Reach:
         """Predict how many of the usual texts would be scored in so many seconds."""
         return self._scorer.usual_reach(seconds) if self._scorer.ready else Reach(math.inf)
-
-    def known(self, query: str) -> int:
-        """Tell how many candidates of a query are likely to need no model."""
-        return self._depths.of(query) if self._depths is not None else 0
 
     async def rank(
         self,
@@ -110,10 +103,7 @@ class Ranker:
         scores = await self._scores(job, deadline)
         if isinstance(scores, Reason):
             return Ranked.store_order(total, Outcome.FALLBACK, scores)
-        ranked = Ranked.by_score(scores, readable, total)
-        if self._depths is not None:
-            self._depths.note(query, ranked.verdict.scored)
-        return ranked
+        return Ranked.by_score(scores, readable, total)
 
     async def close(self) -> None:
         """Give up on scorers that are still at work."""

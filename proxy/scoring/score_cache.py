@@ -7,25 +7,31 @@ model, and two searches that want the same score at once share one run of it.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from proxy.cache.base import SHARED
 from proxy.errors import Unscored
 from proxy.scoring.base import Known, Scores
 from proxy.scoring.flights import Flights
 from proxy.scoring.score_keys import ScoreKeys, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from proxy.cache.base import Cache
     from proxy.scoring.base import ModelScorer, Reach, ScoreJob
 
+# Of the time that is left, what a look-up may take: a Redis that is slow, yet in time for itself, may cost a
+# search some depth, not all of it.
+_SHARE = 0.1
 _FLOAT = struct.Struct("<f")
 _UNKNOWN = _FLOAT.pack(float("nan"))
 
@@ -42,7 +48,15 @@ class ScoreCache:
         self._keys: ScoreKeys | None = None
         self._flights = Flights(scorer, self._keep)
         self._counts = dict.fromkeys(
-            ("cache_hits", "cache_partial_hits", "cache_near_hits", "cache_misses", "cache_known"), 0
+            (
+                "cache_hits",
+                "cache_partial_hits",
+                "cache_near_hits",
+                "cache_misses",
+                "cache_asked",
+                "cache_known",
+            ),
+            0,
         )
 
     @property
@@ -72,11 +86,19 @@ class ScoreCache:
         """Return the job with the scores that are known, and its query normalised."""
         if job.known is not None or not job.reuse.exact or not self._scorer.identity:
             return job
-        keys = self._keys_of(job)
-        values = _unpacked(await self._cache.get_many(keys))
-        if not self._scorer.pointwise and np.isnan(values).any():
-            values[:] = np.nan
-        return replace(job, query=normalised(job.query), known=Known(values, keys))
+        # Its identity is known once the model is, and stays.
+        if self._keys is None:
+            self._keys = ScoreKeys(self._scorer.identity, self._secret)
+        return await self._known(job, normalised(job.query), self._keys.texts(map(self.readable, job.texts)))
+
+    async def look_up_as(self, query: str, job: ScoreJob) -> ScoreJob:
+        """Return a job that was looked up as that of another query, normalised, with what that knows."""
+        assert job.known is not None, "looked up first"
+        return await self._known(job, query, [key[SHARED:] for key in job.known.keys])
+
+    def readable(self, text: str) -> str:
+        """As much as the model reads."""
+        return self._scorer.readable(text)
 
     def reach(self, job: ScoreJob) -> int:
         """Add what is known to what the model reaches of the rest."""
@@ -103,7 +125,8 @@ class ScoreCache:
         known = job.known
         if known is None:
             return await self._scorer.score(job)
-        self._count(known)
+        if not job.audit:
+            self._count(known)
         cosine = known.stand_in.cosine if known.stand_in is not None else None
         if not known.missing:
             return Scores(known.values, self.name, cached=True, known=known.hits, near=cosine)
@@ -113,7 +136,7 @@ class ScoreCache:
         if known.hits + len(gathered.scores) < (job.at_least if gathered.failed else 1):
             raise Unscored(gathered.missing)
         values = known.values.copy()
-        values[known.missing] = [gathered.scores.get(key, np.nan) for key in keys]
+        values[list(known.missing)] = [gathered.scores.get(key, np.nan) for key in keys]
         return Scores(
             values,
             self.name,
@@ -127,17 +150,32 @@ class ScoreCache:
         """Give up on what is being scored; the model is closed by its owner."""
         await self._flights.close()
 
-    def _keys_of(self, job: ScoreJob) -> tuple[bytes, ...]:
-        # Its identity is known once the model is, and stays.
-        if self._keys is None:
-            self._keys = ScoreKeys(self._scorer.identity, self._secret)
+    async def _known(self, job: ScoreJob, query: str, texts: Sequence[bytes]) -> ScoreJob:
+        assert self._keys is not None, "made when the job was looked up"
         derive = self._keys.pairs if self._scorer.pointwise else self._keys.members
-        return derive(normalised(job.query), job.texts, job.reuse.scope)
+        keys = derive(query, texts, job.reuse.scope)
+        values = _unpacked(await self._read(keys, job.deadline))
+        unknown = np.isnan(values)
+        if not self._scorer.pointwise and unknown.any():
+            values[:] = np.nan
+            unknown[:] = True
+        missing = tuple(np.flatnonzero(unknown).tolist())
+        return replace(job, query=query, known=Known(values, keys, missing))
+
+    async def _read(self, keys: Sequence[bytes], deadline: float) -> list[bytes | None]:
+        """Return what the cache knows, or nothing if it takes too much of the time there is."""
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(now + (deadline - now) * _SHARE if deadline < math.inf else None):
+                return await self._cache.get_many(keys)
+        except TimeoutError:
+            return [None] * len(keys)
 
     def _keep(self, scores: Mapping[bytes, float]) -> None:
         self._cache.put_many({key: _FLOAT.pack(score) for key, score in scores.items()}, self._ttl)
 
     def _count(self, known: Known) -> None:
+        self._counts["cache_asked"] += len(known.keys)
         self._counts["cache_known"] += known.hits
         if known.stand_in is not None:
             self._counts["cache_near_hits"] += 1

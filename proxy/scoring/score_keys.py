@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from proxy.cache.base import SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def normalised(query: str) -> str:
@@ -27,34 +27,34 @@ def normalised(query: str) -> str:
     return " ".join(unicodedata.normalize("NFC", query).split())
 
 
+# To be raised when a score comes to mean something else though the model's identity is the same: Redis keeps
+# scores of earlier releases.
+_FORMAT = b"1"
+
+
 class ScoreKeys:
     """The keys of one model's scores. `scope`, if any, sets them apart from those of all other scopes."""
 
     def __init__(self, identity: str, secret: bytes = b"") -> None:
         # BLAKE2 takes keys of up to 64 bytes.
         self._secret = hashlib.sha256(secret).digest()
-        self._identity = self._digest(identity.encode(), b"identity")
+        self._identity = self._digest(_FORMAT + identity.encode(), b"identity")
 
-    def pairs(self, query: str, texts: Sequence[str], scope: bytes = b"") -> tuple[bytes, ...]:
-        """Return the key of every text with this query."""
-        return self._keys(query, _digests(texts), scope)
+    def texts(self, texts: Iterable[str]) -> tuple[bytes, ...]:
+        """Return the second half of the keys of some texts: the same for whatever query."""
+        return tuple(self._digest(hashlib.sha256(_bytes(text)).digest(), b"text") for text in texts)
 
-    def members(self, query: str, texts: Sequence[str], scope: bytes = b"") -> tuple[bytes, ...]:
-        """Return the key of every text among these texts, in whatever order they are."""
-        digests = _digests(texts)
-        whole = hashlib.sha256(b"".join(sorted(digests))).digest()
-        return self._keys(query, digests, scope + whole)
-
-    def _keys(self, query: str, digests: Sequence[bytes], scope: bytes) -> tuple[bytes, ...]:
+    def pairs(self, query: str, texts: Sequence[bytes], scope: bytes = b"") -> tuple[bytes, ...]:
+        """Return the key of every text with this query; `texts` are the second halves."""
         first = self._digest(self._identity + len(scope).to_bytes(2) + scope + _bytes(query), b"query")
-        return tuple(first + self._digest(digest, b"text") for digest in digests)
+        return tuple(first + text for text in texts)
+
+    def members(self, query: str, texts: Sequence[bytes], scope: bytes = b"") -> tuple[bytes, ...]:
+        """Return the key of every text among these texts, in whatever order they are."""
+        return self.pairs(query, texts, scope + hashlib.sha256(b"".join(sorted(texts))).digest())
 
     def _digest(self, content: bytes, purpose: bytes) -> bytes:
         return hashlib.blake2b(content, digest_size=SHARED, key=self._secret, person=purpose).digest()
-
-
-def _digests(texts: Sequence[str]) -> list[bytes]:
-    return [hashlib.sha256(_bytes(text)).digest() for text in texts]
 
 
 def _bytes(text: str) -> bytes:

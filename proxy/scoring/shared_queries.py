@@ -35,6 +35,10 @@ class SharedQueries:
         self._now = now
         feed.subscribe(self._hear)
 
+    def knows(self, scope: bytes, query: str) -> bool:
+        """Say whether a query is remembered."""
+        return self._queries.knows(scope, query)
+
     def add(self, scope: bytes, vector: NDArray[np.float32], query: str) -> bool:
         """Remember a query, and tell the others of it."""
         if not self._queries.add(scope, vector, query):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import farthest
-from proxy.scoring.checked import checked_scores
+from proxy.scoring.checked import checked_scores, looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,20 +59,23 @@ class Tiers:
         ready = [tier for tier in self._tiers if tier.ready]
         wanted = min(job.at_least, len(job.texts))
         passed_over: list[tuple[int, Tier, ScoreJob]] = []
+        tried = 0
         for tier in ready:
-            known = await tier.look_up(job)
+            known = await looked_up(tier, job)
             if len(ready) > 1 and (reach := tier.reach(known)) < wanted:
                 passed_over.append((reach, tier, known))
                 continue
             scores = await checked_scores(tier, known)
             if not isinstance(scores, Reason):
-                return scores
+                return replace(scores, cached=scores.cached and not tried)
             reason = scores
+            tried += 1  # a model ran, or may have
         for _, tier, known in sorted(passed_over, key=lambda one: -one[0]):
             scores = await checked_scores(tier, known)
             if not isinstance(scores, Reason):
-                return scores
+                return replace(scores, cached=scores.cached and not tried)
             reason = scores
+            tried += 1
         raise Unscored(reason)
 
     async def close(self) -> None:

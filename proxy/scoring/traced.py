@@ -58,6 +58,10 @@ class Traced:
             self.failed = True
             raise
 
+    def readable(self, text: str) -> str:
+        """As much as the inner scorer reads."""
+        return self._scorer.readable(text)
+
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         """Return the job as it is: a model knows nothing before it reads."""
         return job

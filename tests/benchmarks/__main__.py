@@ -16,6 +16,7 @@ BENCHMARKS = (
     "scoring_latency",
     "quality",
     "near_lookup",
+    "wrong_hits",
     "cache_quality",
     "cache_lookup",
     "cache_replay",

@@ -72,7 +72,7 @@ PHASES = (
     Phase("killed", RedisProcess.kill),
     Phase("restarted", RedisProcess.restart),
     Phase("paused", RedisProcess.pause),
-    Phase("continued", RedisProcess.resume),
+    Phase("continued", RedisProcess.go_on),
     Phase("flushed", RedisProcess.flush),
     Phase("full", RedisProcess.fill),
     Phase("room again", RedisProcess.widen),
@@ -116,7 +116,7 @@ def main() -> int:
     searches = int((len(PHASES) + 2) * options.rate * options.seconds)
     stream = conversations.stream(searches)
     asks = [step.ask for step in stream.steps]
-    with stage.ranked_store(stream.file) as store, RedisProcess() as server:
+    with stage.ranked_store(stream.file) as store, redis_process.redis_process() as server:
         learn_documents(store, asks)
         load = Load(iter(asks), options.rate, options.seconds, _judge(store, asks))
         rows = measure(store, server, load)
@@ -130,7 +130,7 @@ def measure(store: Address, server: RedisProcess, load: Load) -> list[Row]:
     budget_ms = Rule().budget_ms
     with conversing(store, RULE, budget_ms=budget_ms) as midrank:
         rows = [under(load, Phase("in memory", lambda _: None), midrank, server)]
-    cache = {"memory_mb": 0, "redis": {"url": server.url}}
+    cache = {"memory_mb": 0, "secret": "shared by all replicas", "redis": {"url": server.url}}
     with conversing(store, RULE, budget_ms=budget_ms, cache=cache) as midrank:
         for phase in PHASES:
             rows.append(under(load, phase, midrank, server))

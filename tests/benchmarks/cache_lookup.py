@@ -25,7 +25,6 @@ from proxy.scoring.base import ScoreJob
 from proxy.scoring.traced import Traced
 from proxy.telemetry import Telemetry
 from tests.benchmarks import conversations, redis_process, results
-from tests.benchmarks.redis_process import RedisProcess
 from tests.benchmarks.shared import KEPT
 from tests.benchmarks.tally import Quantiles, quantiles
 from tests.fakes.odd_scorers import TermOverlap
@@ -47,7 +46,7 @@ def main() -> int:
         print(f"skipped: {why}")
         return 0
     work = jobs(conversations.stream(options.searches))
-    with RedisProcess() as server:
+    with redis_process.redis_process() as server:
         # A search waits 5 ms for Redis at most; here the whole distribution is wanted.
         redis = {"url": server.url, "timeout_ms": 1000}
         settings: dict[str, dict[str, Any]] = {"memory": {}, "redis": {"memory_mb": 0, "redis": redis}}

@@ -92,7 +92,7 @@ def measure(collection: Collection) -> list[Pass]:
                     answers = ask_all(midrank.address.url + path, collection, queries, _header(setting))
                     rise = {name: value - before.get(name, 0) for name, value in told(midrank).items()}
                     passes.append(summarise(collection, setting, number, (answers, plain), rise))
-                    print_table(passes[-1:])
+                    print(f"{collection.name}, {setting}: {passes[-1].outcomes}", flush=True)
     return passes
 
 
@@ -134,7 +134,7 @@ def print_table(passes: Sequence[Pass]) -> None:
         print(f"{one.collection:<12}{one.setting:<9}{one.number:>5}{one.ndcg:>9.4f}{change:>32}", end="")
         near = sum(value for name, value in one.told.items() if name.endswith("near_hits"))
         outcomes = ", ".join(f"{outcome} {count}" for outcome, count in one.outcomes.items())
-        print(f"{one.different:>13}  {outcomes}; near hits {near:g}", flush=True)
+        print(f"{one.different:>13}  {outcomes}; near hits {near:g}")
 
 
 def _header(setting: str) -> dict[str, str]:

@@ -30,9 +30,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.benchmarks import conversations, redis_process, results, stage
-from tests.benchmarks.conversing import OFF, at_once, conversing, in_turn, learn_documents, told
+from tests.benchmarks.conversing import (
+    BUILT_IN,
+    OFF,
+    at_once,
+    conversing,
+    in_turn,
+    learn_documents,
+    told,
+)
 from tests.benchmarks.processes import cpu_seconds, wait_until_idle
-from tests.benchmarks.redis_process import RedisProcess
 from tests.benchmarks.shared import KEPT
 from tests.benchmarks.tally import Quantiles, quantiles
 
@@ -120,7 +127,7 @@ def main() -> int:
     print(dict(kinds), flush=True)
     with stage.ranked_store(stream.file) as store:
         learn_documents(store, asks)
-        replays = measure(store, stream)
+        replays = measure(store, stream, options)
         rush = stampede(store, asks[0])
     print_replays(replays)
     print_stampede(rush)
@@ -128,12 +135,13 @@ def main() -> int:
     return 0 if rush.alike == rush.searches else 1
 
 
-def measure(store: Address, stream: Stream) -> list[Replay]:
+def measure(store: Address, stream: Stream, options: argparse.Namespace) -> list[Replay]:
     """Replay the stream in every setting."""
+    model = stage.cross_encoder() if options.cross_encoder else BUILT_IN
     asks = [step.ask for step in stream.steps]
     replays: list[Replay] = []
     plain: list[Answer] = []
-    with RedisProcess() as server:
+    with redis_process.redis_process() as server:
         in_redis: dict[str, Any] = {"cache": {"memory_mb": 0, "redis": {"url": server.url}}}
         for name, rule, policy in (
             ("no cache", OFF, {}),
@@ -142,7 +150,9 @@ def measure(store: Address, stream: Stream) -> list[Replay]:
             ("redis", EXACT, in_redis),
             ("replica", EXACT, in_redis),
         ):
-            with conversing(store, rule, **policy) as midrank:
+            if options.setting and name not in options.setting:
+                continue
+            with conversing(store, rule, model=model, **policy) as midrank:
                 before = cpu_seconds(midrank.pid)
                 answers = in_turn(midrank.address, asks)
                 wait_until_idle(midrank.pid)
@@ -246,6 +256,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="hit rates and latency over a stream of conversations")
     parser.add_argument("--searches", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0, help="of the stream")
+    parser.add_argument("--setting", action="append", help="one of the settings; may be repeated")
+    parser.add_argument(
+        "--cross-encoder",
+        action="store_true",
+        help="rerank with the test model, whose searches cost far more",
+    )
     parser.add_argument("--json", type=Path, default=KEPT / "cache_replay.json", help="where to write them")
     return parser.parse_args()
 

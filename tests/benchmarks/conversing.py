@@ -27,16 +27,21 @@ if TYPE_CHECKING:
 # Token matrices of the documents: encoded in the first run ever, read in all others.
 MATRICES = KEPT / "conversations-matrices.bin"
 OFF: Mapping[str, object] = {"exact": False}
+BUILT_IN: Mapping[str, object] = {"kind": "late_interaction", "file": str(MATRICES)}
 
 
 @contextmanager
 def conversing(
-    store: Address, rule: Mapping[str, object], *, budget_ms: float = NO_HURRY_MS, **policy: Any
+    store: Address,
+    rule: Mapping[str, object],
+    *,
+    model: Mapping[str, object] = BUILT_IN,
+    budget_ms: float = NO_HURRY_MS,
+    **policy: Any,
 ) -> Iterator[Child]:
-    """Run midrank, with `rule` as what its one rule says about caches; the documents are known to it."""
-    models = {"default": {"kind": "late_interaction", "file": str(MATRICES)}}
+    """Run midrank with what its one rule says about caches; the built-in model knows the documents."""
     rules = [{"budget_ms": budget_ms, "cache": rule}]
-    with midrank_server("chroma", store, models=models, rules=rules, **policy) as midrank:
+    with midrank_server("chroma", store, models={"default": model}, rules=rules, **policy) as midrank:
         yield midrank
 
 

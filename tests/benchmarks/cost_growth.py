@@ -28,7 +28,7 @@ from tests.benchmarks import results, stage
 from tests.benchmarks.client import ask_each
 from tests.benchmarks.prose import QUERIES, WORDS
 from tests.benchmarks.questions import Ask, Question
-from tests.benchmarks.shared import CROSS_ENCODER, KEPT
+from tests.benchmarks.shared import CROSS_ENCODER, KEPT, NO_CACHE
 from tests.fakes.servers import midrank_server
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def midrank_over_prose(
         file.write_bytes(orjson.dumps({"documents": documents, "rankings": rankings}))
         with (
             stage.ranked_store(file) as store,
-            midrank_server("chroma", store, models=models, rules=rules) as midrank,
+            midrank_server("chroma", store, models=models, rules=rules, cache=NO_CACHE) as midrank,
         ):
             yield midrank.address, questions
 

@@ -31,7 +31,7 @@ from proxy.policy import Candidates
 from tests.benchmarks import results, stage
 from tests.benchmarks.client import open_loop
 from tests.benchmarks.questions import prepare
-from tests.benchmarks.shared import CROSS_ENCODER, KEPT
+from tests.benchmarks.shared import CROSS_ENCODER, KEPT, NO_CACHE
 from tests.benchmarks.tally import Row, Terms, print_rows, tally
 from tests.fakes.servers import child, free_address, midrank_server
 
@@ -114,7 +114,8 @@ def put(
 def midrank(store: Address, budget_ms: float) -> Iterator[Address]:
     """Run midrank with the test model and otherwise defaults."""
     models = {"default": stage.cross_encoder()}
-    with midrank_server("chroma", store, models=models, rules=[{"budget_ms": budget_ms}]) as server:
+    rules = [{"budget_ms": budget_ms}]
+    with midrank_server("chroma", store, models=models, rules=rules, cache=NO_CACHE) as server:
         yield server.address
 
 

@@ -24,7 +24,7 @@ from tests.benchmarks import results, stage
 from tests.benchmarks.client import ask_each, open_loop
 from tests.benchmarks.processes import wait_until_idle
 from tests.benchmarks.questions import PAGES, Ask, prepare
-from tests.benchmarks.shared import CROSS_ENCODER, KEPT, REPO
+from tests.benchmarks.shared import CROSS_ENCODER, KEPT, NO_CACHE, REPO
 from tests.benchmarks.tally import Row, Terms, print_rows, tally
 from tests.fakes.servers import midrank_server
 
@@ -96,7 +96,7 @@ def read(file: Path) -> dict[str, Any]:
         for name, model in policy.get("models", {}).items()
     }
     rest = {key: value for key, value in policy.items() if key not in {"stores", "admin", "models"}}
-    return {**rest, **({"models": models} if models else {})}
+    return {**rest, "cache": NO_CACHE, **({"models": models} if models else {})}
 
 
 def with_budget(policy: Mapping[str, Any], budget_ms: float) -> dict[str, Any]:

@@ -27,7 +27,7 @@ sys.path.insert(0, str(REPO))
 from proxy.demo.ndcg import mean_difference, ndcg  # noqa: E402 - the script may be run from anywhere
 from tests.benchmarks.judged import embedded, exists, load  # noqa: E402
 from tests.benchmarks.processes import wait_until_idle  # noqa: E402
-from tests.benchmarks.shared import DATA, KEPT  # noqa: E402
+from tests.benchmarks.shared import DATA, KEPT, NO_CACHE  # noqa: E402
 from tests.fakes.servers import chroma_server, midrank_server  # noqa: E402
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def measure(collection: Collection, options: argparse.Namespace) -> list[Pass]:
         passes = [summarise(collection, "dense", direct, None)]
         models = {"default": {"kind": "late_interaction", "memory_mb": options.memory_mb}}
         rule = {"budget_ms": options.budget_ms} if options.budget_ms else {}
-        with midrank_server("chroma", store, models=models, rules=[rule]) as midrank:
+        with midrank_server("chroma", store, models=models, rules=[rule], cache=NO_CACHE) as midrank:
             for name in ("cold", *["warm"] * options.warm_passes):
                 answers = ask_all(midrank.address.url + path, collection, queries)
                 passes.append(summarise(collection, name, answers, direct))

@@ -1,29 +1,23 @@
-"""A real Redis on a port of its own, and all that may happen to it."""
+"""A real Redis to do harm to: beside what happens to it in tests, it is scribbled over, and babbles."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import socketserver
-import subprocess
 import threading
-import time
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from redis import Redis
-from redis.exceptions import ConnectionError as Unreachable
 
-from tests.fakes.servers import free_address
+from tests.fakes.redis_server import BINARY, HOST, RedisServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
 
-COMMAND = "redis-server"
-START_TIMEOUT = 10.0  # seconds
 # What may be at Redis's port instead: another protocol, or the right one with what nobody asked for.
 BABBLE = (
     b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -38,57 +32,29 @@ BABBLE = (
 
 def missing() -> str | None:
     """Say what is not installed, if anything."""
-    return None if shutil.which(COMMAND) else f"no {COMMAND}: apt-get install redis-server"
+    return None if BINARY else "no redis-server: apt-get install redis-server"
 
 
-class RedisProcess:
-    """A server that keeps nothing on disk; as a context it is started and, at the end, killed."""
+@contextmanager
+def redis_process() -> Iterator[RedisProcess]:
+    """Run a server, and end it whatever has been done to it."""
+    with TemporaryDirectory(prefix="midrank-redis-") as folder:
+        server = RedisProcess(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
 
-    def __init__(self) -> None:
-        self.address = free_address()
-        self._folder = TemporaryDirectory(prefix="midrank-redis-")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._babbler: _Babbler | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+class RedisProcess(RedisServer):
+    """A server that keeps nothing on disk; it has its port for good."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-        self._folder.cleanup()
-
-    @property
-    def url(self) -> str:
-        """Where it is, as a policy says it."""
-        return f"redis://{self.address.host}:{self.address.port}/0"
-
-    def start(self) -> None:
-        """Start it, empty, and wait until it answers."""
-        options = {"port": self.address.port, "bind": self.address.host, "save": "", "dir": self._folder.name}
-        command = [COMMAND, *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
-        with Path(self._folder.name, "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        give_up = time.monotonic() + START_TIMEOUT
-        with self._client() as client:
-            while True:
-                try:
-                    client.ping()
-                except Unreachable:
-                    if time.monotonic() > give_up:
-                        raise
-                    time.sleep(0.02)  # it tells nobody when it listens
-                else:
-                    return
+    _babbler: _Babbler | None = None
 
     def kill(self) -> None:
-        """End it at once, with all connections (SIGKILL)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """End it at once, with all its data."""
+        super().kill()
         if self._babbler is not None:
             self._babbler.shutdown()
             self._babbler.server_close()
@@ -102,47 +68,27 @@ class RedisProcess:
     def babble(self) -> None:
         """Be something else at the same port, that answers whatever it is told with garbage."""
         self.kill()
-        self._babbler = _Babbler(self.address, _Babble)
+        self._babbler = _Babbler((HOST, self.port), _Babble)
         threading.Thread(target=self._babbler.serve_forever, name="babbler", daemon=True).start()
-
-    def pause(self) -> None:
-        """Stop it where it stands: connections stay open and nothing is answered (SIGSTOP)."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
-        self._signal(signal.SIGCONT)
 
     def flush(self) -> None:
         """Delete everything."""
-        with self._client() as client:
-            client.flushall()
+        self.tell("FLUSHALL")
 
     def fill(self) -> None:
-        """Let it be full: reads work, every write is refused (maxmemory, noeviction)."""
-        with self._client() as client:
-            client.config_set("maxmemory-policy", "noeviction")
-            client.config_set("maxmemory", "1")
+        """Be full: reads work, every write is refused."""
+        self.tell("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        self.tell("CONFIG", "SET", "maxmemory", 1)
 
     def widen(self) -> None:
-        """Let it take writes again."""
-        with self._client() as client:
-            client.config_set("maxmemory", "0")
+        """Take writes again."""
+        self.tell("CONFIG", "SET", "maxmemory", 0)
 
-    def scribble(self) -> int:
-        """Write random bytes of the same length over every value; return over how many."""
-        with self._client() as client:
-            keys = [key for key in client.scan_iter(count=1000) if client.type(key) == b"string"]
-            for key in keys:
+    def scribble(self) -> None:
+        """Have random bytes of the same length in the place of every value."""
+        with Redis(HOST, self.port) as client:
+            for key in client.scan_iter(count=1000, _type="string"):
                 client.set(key, os.urandom(client.strlen(key)), keepttl=True)
-        return len(keys)
-
-    def _client(self) -> Redis:
-        return Redis(*self.address, socket_timeout=START_TIMEOUT)
-
-    def _signal(self, number: int) -> None:
-        assert self._process is not None, "it runs"
-        self._process.send_signal(number)
 
 
 class _Babbler(socketserver.ThreadingTCPServer):

@@ -31,7 +31,7 @@ from proxy.scoring.text_reader import TextReader
 from proxy.scoring.token_matrices import TokenMatrices
 from tests.benchmarks import results
 from tests.benchmarks.prose import QUERIES, passages
-from tests.benchmarks.shared import CROSS_ENCODER, KEPT
+from tests.benchmarks.shared import CROSS_ENCODER, KEPT, NO_CACHE
 from tests.fakes.fixed_store import QUERY_PATH, query
 from tests.fakes.servers import child, free_address, midrank_server
 
@@ -167,7 +167,7 @@ def serving_memory() -> dict[str, float]:
     store = free_address()
     command = [sys.executable, "-m", "tests.fakes.fixed_store", "--port", str(store.port)]
     rules = [{"budget_ms": 60_000}]
-    with child(command, store.url), midrank_server("chroma", store, rules=rules) as midrank:
+    with child(command, store.url), midrank_server("chroma", store, rules=rules, cache=NO_CACHE) as midrank:
         outcomes = [_search(f"{midrank.address.url}{QUERY_PATH}") for _ in range(20)]
         status = Path(f"/proc/{midrank.pid}/status").read_text()
         maps = Path(f"/proc/{midrank.pid}/maps").read_text()

@@ -8,3 +8,5 @@ REPO = Path(__file__).resolve().parents[2]
 DATA = REPO.parent / "shared" / "data"
 CROSS_ENCODER = REPO.parent / "shared" / "models" / "ce-minilm-l6"
 KEPT = REPO / ".bench"
+# A policy's `cache` that keeps no scores: what measures a model asks the same again and again.
+NO_CACHE = {"memory_mb": 0}

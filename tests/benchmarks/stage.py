@@ -16,7 +16,7 @@ from proxy.scoring.prepared_model import prepare
 from tests.benchmarks.client import ask_each, closed_loop
 from tests.benchmarks.judged import exists
 from tests.benchmarks.questions import Ask
-from tests.benchmarks.shared import CROSS_ENCODER, DATA, KEPT
+from tests.benchmarks.shared import CROSS_ENCODER, DATA, KEPT, NO_CACHE
 from tests.fakes.servers import child, free_address, midrank_server
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def full_orders(store: Address, questions: Questions) -> list[list[str]]:
         rules = [{"budget_ms": NO_HURRY_MS}]
         models = {"default": cross_encoder()}
         asks = [Ask(question, FULL_ROWS) for question in questions.all]
-        with midrank_server("chroma", store, models=models, rules=rules) as midrank:
+        with midrank_server("chroma", store, models=models, rules=rules, cache=NO_CACHE) as midrank:
             answers = uvloop.run(ask_each(midrank.address, asks, at_once=4))
         odd = [answer for answer in answers if (answer.outcome, answer.scored) != ("reranked", FULL_ROWS)]
         if odd:

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 THRESHOLDS = (0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 DEFAULT = 0.95
+WAYS: Mapping[str, frozenset[Guard]] = {
+    "cosine alone": frozenset(),
+    "all guards but content": ALL - {Guard.CONTENT},
+    "all guards": ALL,
+}
 # Of a known utterance's neighbours, as a cache would look at them.
 _NEIGHBOURS = 8
 
@@ -104,8 +109,8 @@ def main() -> int:
         ("STS-B", query_pairs.sentence_pairs()),
     ):
         curves = [
-            Curve("cosine alone", [row(pairs, threshold, known, frozenset()) for threshold in THRESHOLDS]),
-            Curve("with guards", [row(pairs, threshold, known, ALL) for threshold in THRESHOLDS]),
+            Curve(way, [row(pairs, threshold, known, guards) for threshold in THRESHOLDS])
+            for way, guards in WAYS.items()
         ]
         _show(name, f"{len(pairs)} pairs, {sum(pair.same for pair in pairs)} the same", curves)
         report[name] = curves
@@ -179,7 +184,7 @@ def replay(known: Intents, asked: Intents, memo: _Known) -> dict[str, list[Row]]
     cosines = asked.vectors @ known.vectors.T
     nearest = np.argsort(-cosines, axis=1)[:, :_NEIGHBOURS]
     found: dict[str, list[Row]] = {}
-    for name, guards in (("cosine alone", frozenset[Guard]()), ("with guards", ALL)):
+    for name, guards in WAYS.items():
         rows = []
         for threshold in THRESHOLDS:
             hits = [

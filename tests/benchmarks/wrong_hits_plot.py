@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 # Of Okabe and Ito's palette, which everyone can tell apart; the markers differ too.
 _STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#D55E00", "marker": "s", "linewidth": 1.8},
+    {"color": "#E69F00", "marker": "^", "linewidth": 1.8},
     {"color": "#0072B2", "marker": "o", "linewidth": 2.5},
 )
-_MARKED = (0.90, 0.95, 0.99)
+_MARKED = (0.90, 0.95)
 
 
 def draw(curves: Sequence[Curve], file: Path) -> None:
@@ -68,6 +69,5 @@ def _trade(axes: Axes, curve: Curve, style: dict[str, Any]) -> None:
     axes.errorbar(recall, precision, **style)
     for row, x, y in zip(curve.rows, recall, precision, strict=True):
         if row.threshold in _MARKED:
-            axes.annotate(
-                f"{row.threshold:g}", (x, y), xytext=(6, 4), textcoords="offset points", color="0.3"
-            )
+            beside = {"xytext": (-24, -14), "textcoords": "offset points", "color": style["color"]}
+            axes.annotate(f"{row.threshold:g}", (x, y), **beside)

@@ -21,7 +21,7 @@ async def redis_cache(url, secret=b"secret", *, hear=None, **settings):
         cache.feed.subscribe(hear)
     await cache.start()
     try:
-        await until(lambda: not cache.figures()["open"])
+        await until(lambda: cache.figures()["up"])
         yield cache
     finally:
         await cache.close()

@@ -26,6 +26,7 @@ class Cache:
 
     async def clear(self):
         self.cleared = True
+        return True
 
 
 @contextmanager

@@ -59,8 +59,8 @@ def test_check_describes_rules(policy_file, capsys):
     [
         ("{exact: off}", "keep scores; nothing is kept\n"),
         (
-            "{exact: scoped, semantic: {scope: [filter]}}",
-            "exact cache scoped, semantic from cosine 0.95 within one store, collection, filter\n",
+            "{semantic: {scope: [filter]}}",
+            "exact cache shared, semantic from cosine 0.95 within one store, collection, filter\n",
         ),
     ],
 )

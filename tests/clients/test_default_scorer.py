@@ -91,18 +91,20 @@ async def test_a_model_that_is_closed_under_load_costs_no_request(chroma_doors, 
 
 
 def test_a_second_search_gives_the_same_ranking(door):
-    async def ask_twice():
+    async def ask_again(*headers):
         async with httpx.AsyncClient(base_url=door.url) as client:
             path = f"{BASE}/{(await client.get(f'{BASE}/plain-words')).json()['id']}/query"
-            return [await _ask(client, path, "When must the bill be paid?") for _ in range(2)]
+            return [await _ask(client, path, "When must the bill be paid?", **extra) for extra in headers]
 
-    answers = asyncio.run(ask_twice())
+    answers = asyncio.run(ask_again({}, {}, {"x-midrank-cache": "off"}))
 
-    assert [answer.headers["x-midrank"] for answer in answers] == ["reranked", "reranked"]
-    assert [answer.headers["x-midrank-scored"] for answer in answers] == ["6/6", "6/6"]
-    assert answers[0].json() == answers[1].json()
+    assert [answer.headers["x-midrank"] for answer in answers] == ["reranked", "cached", "reranked"]
+    assert [answer.headers["x-midrank-scored"] for answer in answers] == ["6/6"] * 3
+    assert [answer.headers.get("x-midrank-cached") for answer in answers] == [None, "6/6", None]
+    assert answers[0].json() == answers[1].json() == answers[2].json()
 
 
-async def _ask(client, path, text):
+async def _ask(client, path, text, **headers):
     body = {"query_embeddings": [[0.0, 1.0]], "n_results": 2}
-    return await client.post(path, json=body, headers={"x-midrank-query": text.replace(" ", "%20")})
+    headers["x-midrank-query"] = text.replace(" ", "%20")
+    return await client.post(path, json=body, headers=headers)

@@ -33,6 +33,9 @@ class Lengths:
 
     async def start(self) -> None: ...
 
+    def readable(self, text: str) -> str:
+        return text
+
     def reach(self, job: ScoreJob) -> int:
         return min(self.reads, len(job.texts))
 

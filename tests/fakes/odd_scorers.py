@@ -44,6 +44,9 @@ class FormulaScorer:
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         return job
 
+    def readable(self, text: str) -> str:
+        return text
+
     def reach(self, job: ScoreJob) -> int:
         return len(job.texts)
 

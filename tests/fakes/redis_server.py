@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as NotConnected
+from redis.retry import Retry
 
 from tests.fakes.servers import free_address
 
@@ -81,7 +83,7 @@ class RedisServer:
     def tell(self, *command: str | bytes | int):
         """Return what it says to a command. Blocks, for about a millisecond."""
         options = self.tls.options() if self.tls else {}
-        with Redis(HOST, self.port, protocol=2, **options) as client:
+        with Redis(HOST, self.port, protocol=2, retry=Retry(NoBackoff(), 0), **options) as client:
             return client.execute_command(*command)
 
     @property
@@ -123,15 +125,18 @@ class Watched(NamedTuple):
 
     @property
     def url(self) -> str:
-        return f"redis+sentinel://{HOST}:{self.sentinel.port}/ours"
+        return f"{self.sentinel.url.replace('://', '+sentinel://')}/ours"
 
 
 @contextmanager
-def redis_sentinel(folder: Path) -> Iterator[Watched]:
+def redis_sentinel(folder: Path, tls: Certificates | None = None) -> Iterator[Watched]:
     """Run one of each; they know of each other."""
+    among_them = ("--tls-replication", "yes") if tls else ()
     with ExitStack() as stack:
-        master = stack.enter_context(redis_server(folder, "--repl-diskless-sync-delay", "0"))
-        replica = stack.enter_context(redis_server(folder, "--replicaof", f"{HOST} {master.port}"))
+        options = ("--repl-diskless-sync-delay", "0", *among_them)
+        master = stack.enter_context(redis_server(folder, *options, tls=tls))
+        options = ("--replicaof", f"{HOST} {master.port}", *among_them)
+        replica = stack.enter_context(redis_server(folder, *options, tls=tls))
         wait_for(lambda: master.tell("ROLE")[2], lambda: "no replica")
         settings = folder / "sentinel.conf"
         settings.write_text(
@@ -139,21 +144,25 @@ def redis_sentinel(folder: Path) -> Iterator[Watched]:
             "sentinel down-after-milliseconds ours 100\n"
             "sentinel failover-timeout ours 1000\n"
         )
-        sentinel = stack.enter_context(redis_server(folder, str(settings), "--sentinel"))
+        options = (str(settings), "--sentinel", *among_them)
+        sentinel = stack.enter_context(redis_server(folder, *options, tls=tls))
         wait_for(lambda: sentinel.tell("SENTINEL", "REPLICAS", "ours"), lambda: "replica not seen")
         yield Watched(master, replica, sentinel)
 
 
 @contextmanager
-def redis_cluster(folder: Path, nodes: int = 2) -> Iterator[list[RedisServer]]:
+def redis_cluster(
+    folder: Path, nodes: int = 2, *, tls: Certificates | None = None
+) -> Iterator[list[RedisServer]]:
     """Run masters that share the slots evenly."""
     with ExitStack() as stack:
         servers = []
         for _ in range(nodes):
             bus = free_address().port
             options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
+            options += ["--tls-cluster", "yes"] if tls else []
             options += ["--cluster-config-file", f"nodes-{bus}.conf", "--cluster-node-timeout", "1000"]
-            servers.append((stack.enter_context(redis_server(folder, *options)), bus))
+            servers.append((stack.enter_context(redis_server(folder, *options, tls=tls)), bus))
         first, first_bus = servers[0]
         for index, (server, _) in enumerate(servers):
             slots = (16384 * index // nodes, 16384 * (index + 1) // nodes - 1)

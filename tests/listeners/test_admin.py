@@ -16,12 +16,14 @@ class CountingCache:
 
     def __init__(self):
         self.cleared = 0
+        self.all_told = True
 
     def stats(self):
         return {"memory": {"entries": 3, "bytes": 4096}}
 
     async def clear(self):
         self.cleared += 1
+        return self.all_told
 
 
 @pytest.fixture
@@ -75,6 +77,15 @@ async def test_the_cache_is_cleared_from_this_machine(admin):
 
     assert (await ask(await admin(cache), "DELETE", "/cache"))[:2] == (200, {"status": "cleared"})
     assert cache.cleared == 1
+
+
+async def test_that_others_are_still_to_be_told_is_said(admin):
+    cache = CountingCache()
+    cache.all_told = False
+
+    status, body = (await ask(await admin(cache), "DELETE", "/cache"))[:2]
+    assert status == 202
+    assert "Redis is away" in body["status"]
 
 
 async def test_a_listener_for_all_addresses_knows_this_machine_in_both_notations(admin):

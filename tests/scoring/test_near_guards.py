@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -182,6 +183,12 @@ def test_the_same_question_in_other_words_is_let_through(asked, known):
 
 def test_every_guard_is_shown_at_work():
     assert set(DIFFERENT) == set(Guard) == ALL
+
+
+def test_every_guard_is_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "semantic-cache.md").read_text()
+
+    assert [guard for guard in Guard if f"| `{guard}` |" not in page] == []
 
 
 def test_guards_that_are_off_refuse_nothing():

@@ -301,6 +301,78 @@ async def test_who_has_more_time_tries_again_where_a_hasty_search_failed():
     assert (await patient).values.tolist() == [2, 3]
 
 
+async def test_what_another_search_failed_on_is_tried_again_without_it():
+    """One text that breaks the model must not cost others, who have only good ones, their scores."""
+    scorer = Lengths(failure=Reason.SCORER_ERROR, tells=False)
+    scorer.open.clear()
+    cache = cached(scorer)
+    job = replace(JOB, deadline=within(5))
+    poisoned = asyncio.create_task(cache.score(replace(job, texts=("bad", *JOB.texts))))
+    await asyncio.sleep(0)
+    good = asyncio.create_task(cache.score(job))
+    await asyncio.sleep(0.01)
+    scorer.open.set()
+    with pytest.raises(Unscored):
+        await poisoned
+    scorer.failure = None
+
+    assert (await good).values.tolist() == [1, 2, 3, 4]
+
+
+async def test_who_waits_for_a_list_does_not_have_the_rest_of_it_ordered_as_another():
+    scorer = Lengths(pointwise=False, reads=2)
+    scorer.open.clear()
+    cache = cached(scorer)
+    both = [asyncio.create_task(cache.score(replace(JOB, deadline=within(5)))) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    scorer.open.set()
+
+    for scores in await asyncio.gather(*both):
+        assert np.isnan(scores.values).tolist() == [False, False, True, True]
+    assert len(scorer.jobs) == 1
+
+
+async def test_for_want_of_time_a_few_known_scores_are_better_than_none():
+    scorer = Lengths(reads=2, tells=False)
+    cache = cached(scorer)
+    await cache.score(JOB)
+    scorer.failure = Reason.LATE
+
+    scores = await cache.score(replace(JOB, at_least=4))
+
+    assert np.isnan(scores.values).tolist() == [False, False, True, True]
+    assert scores.missing is Reason.LATE
+
+
+async def test_a_cache_that_is_slow_costs_a_search_a_tenth_of_its_time():
+    class Slow(MemoryCache):
+        async def get_many(self, keys):
+            await asyncio.sleep(10)
+
+    begun = within(0)
+    await cached(Lengths(), memory=Slow(2**20)).score(replace(JOB, deadline=begun + 1))
+
+    assert within(0) - begun < 0.5
+
+
+async def test_only_what_is_read_of_a_text_decides():
+    class Starts(Lengths):
+        def readable(self, text):
+            return text[:2]
+
+    cache = cached(Starts())
+    await cache.score(replace(JOB, texts=("abc", "b")))
+
+    assert (await cache.score(replace(JOB, texts=("abd", "b")))).cached
+
+
+async def test_an_audit_is_not_counted_among_the_searches():
+    cache = cached(Lengths())
+    await cache.score(replace(JOB, audit=True))
+
+    assert cache.figures()["cache_misses"] == cache.figures()["cache_asked"] == 0
+
+
 async def test_the_figures_tell_hits_by_kind():
     cache = cached(Lengths())
     await cache.score(JOB)
@@ -313,6 +385,7 @@ async def test_the_figures_tell_hits_by_kind():
         "cache_hits": 1,
         "cache_partial_hits": 1,
         "cache_near_hits": 0,
+        "cache_asked": 10,
         "cache_known": 5,
         "cache_shared": 0,
     }

@@ -91,24 +91,32 @@ async def test_whatever_is_in_doubt_is_scored_as_asked(other):
 async def test_what_is_not_known_of_the_earlier_query_is_scored_as_that():
     scorer = Lengths()
     cache = semantic(scorer)
-    await cache.score(asked(EARLIER, texts=TEXTS[:2]))
+    await cache.score(asked(EARLIER, texts=TEXTS[:4]))
 
     scores = await cache.score(asked(LATER))
 
     assert scores.values.tolist() == [1, 2, 3, 4, 5]
     assert scores.near is not None
-    assert scores.known == 2
+    assert scores.known == 4
     assert not scores.cached
-    assert (scorer.jobs[-1].query, scorer.jobs[-1].texts) == (EARLIER, TEXTS[2:])
+    assert (scorer.jobs[-1].query, scorer.jobs[-1].texts) == (EARLIER, TEXTS[4:])
 
 
-@pytest.mark.parametrize(("known", "query"), [(3, LATER), (4, EARLIER)])
-async def test_where_the_rest_is_out_of_reach_enough_must_be_known(known, query):
+@pytest.mark.parametrize(
+    ("known", "reads", "query"),
+    [
+        (3, 1000, LATER),  # too little is known, and there is time to score it as asked
+        (4, 1000, EARLIER),
+        (3, 2, EARLIER),  # there is only time to complete the other
+        (3, 1, LATER),  # there is time for neither
+        (4, 0, EARLIER),
+    ],
+)
+async def test_enough_must_be_known_or_nothing_else_be_complete(known, reads, query):
     scorer = Lengths()
     cache = semantic(scorer, min_coverage=0.8)
     await cache.score(asked(EARLIER, texts=TEXTS[:known]))
-    scorer.reads = 0
-    await cache.look_up(asked(LATER))
+    scorer.reads = reads
 
     job = await cache.look_up(asked(LATER))
 
@@ -117,8 +125,8 @@ async def test_where_the_rest_is_out_of_reach_enough_must_be_known(known, query)
 
 async def test_a_query_that_is_known_better_by_itself_is_scored_as_asked():
     cache = semantic()
-    await cache.score(asked(EARLIER, texts=TEXTS[:2]))
-    await cache.score(replace(asked(LATER, texts=TEXTS[:3]), reuse=Reuse()))
+    await cache.score(asked(EARLIER, texts=TEXTS[:4]))
+    await cache.score(replace(asked(LATER, texts=TEXTS[:4]), reuse=Reuse()))
 
     assert (await cache.look_up(asked(LATER))).query == LATER
 
@@ -130,6 +138,27 @@ async def test_a_search_that_was_not_scored_to_its_end_is_not_remembered():
     scorer.reads = 1000
 
     assert (await cache.score(asked(LATER))).near is None
+
+
+async def test_an_exact_hit_is_remembered_where_it_was_asked():
+    cache = semantic()
+    await cache.score(asked(EARLIER))
+    elsewhere = b"another scope...."
+    assert (await cache.score(asked(EARLIER, scope=elsewhere))).cached
+
+    assert (await cache.score(asked(LATER, scope=elsewhere))).near is not None
+
+
+async def test_a_query_that_cannot_be_compared_is_scored_as_asked(caplog):
+    class Broken(NearQueries):
+        def nearest(self, *_):
+            raise ZeroDivisionError
+
+    inner = ScoreCache(Lengths(), MemoryCache(2**20), ttl=60)
+    cache = SemanticCache(inner, Broken(100), NearRules(audit=0.0))
+
+    assert (await cache.score(asked(LATER))).values.tolist() == [1, 2, 3, 4, 5]
+    assert "near queries can't be looked up" in caplog.text
 
 
 async def test_models_do_not_meet():
@@ -152,7 +181,7 @@ async def test_figures_tell_what_was_refused():
     await cache.look_up(asked(LATER))
 
     figures = cache.figures()
-    assert figures["near_refused"] >= 1
+    assert figures["near_refused_negation"] == 2
     assert figures["near_uncovered"] >= 1
     assert figures["near_threshold"] == 0.95
 

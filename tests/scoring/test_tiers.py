@@ -75,6 +75,28 @@ async def test_a_tier_that_would_not_get_far_enough_is_passed_over():
     assert near.jobs == []
 
 
+async def test_a_tier_whose_cache_breaks_is_asked_without_it(caplog):
+    class Broken(TermOverlap):
+        async def look_up(self, job):
+            raise ZeroDivisionError
+
+    assert (await (await tiers(Broken(), Reversing())).score(JOB)).scorer == "term_overlap"
+    assert "look-up failed" in caplog.text
+
+
+class Knowing(Reversing):
+    async def score(self, job):
+        return replace(await super().score(job), cached=True)
+
+
+async def test_scores_that_are_known_need_no_model():
+    assert (await (await tiers(Knowing(), Reversing())).score(JOB)).cached
+
+
+async def test_but_a_model_that_failed_before_ran_all_the_same():
+    assert not (await (await tiers(Crashing(), Knowing())).score(JOB)).cached
+
+
 async def test_a_tier_that_gets_just_far_enough_is_taken():
     stack = await tiers(ShortSighted(sees=1), Reversing())
 
