@@ -127,7 +127,8 @@ class Caches:
                 # Rules may have semantic caches of their own around a model: the worst of them is told.
                 together: Callable[[float, float], float] = _WORST.get(figure, add)
                 told[figure] = together(told[figure], value) if figure in told else value
-        return {**figures}
+        embedder = {"query-embedder": self._embedder.figures()} if self._embedder is not None else {}
+        return {**figures, **embedder}
 
     def _tiers(self) -> Iterable[Tier]:
         yield from self._semantic.values()

@@ -81,6 +81,12 @@ MODEL_FIGURES = {
         )
         for guard in GUARDS
     },
+    "embedded": _total(
+        "midrank.cache.embedded", "{query}", "Queries embedded for the semantic cache.", "done"
+    ),
+    "missed": _total(
+        "midrank.cache.embedded", "{query}", "Queries embedded for the semantic cache.", "missed"
+    ),
     "near_uncovered": _total(
         "midrank.cache.near.uncovered", "{query}", "Near queries with too few known scores."
     ),

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from proxy.app import App
 from proxy.cache.redis_errors import KINDS
+from proxy.caches import Caches
 from proxy.figures import CACHE_FIGURES, GUARDS, MODEL_FIGURES
 from proxy.policy import Policy
 from proxy.policy_cache import GuardName
+from proxy.scoring.base import Reuse, ScoreJob, Whereabouts
 from proxy.scoring.near_guards import Guard
+from proxy.scoring.traced import Traced
+from proxy.telemetry import Telemetry
+from tests.fakes.lengths import Lengths
 from tests.fakes.odd_scorers import Reversing
 from tests.fakes.redis_server import redis_server
 from tests.fakes.tenants import Asked, fronts
@@ -102,6 +109,32 @@ async def test_without_memory_and_redis_nothing_is_kept():
 
         assert len(front.scorer.jobs) == 2
         assert front.stats is None
+
+
+@pytest.mark.model
+async def test_queries_without_a_vector_are_embedded_by_the_built_in_model():
+    rule = {"cache": {"semantic": {"embed": True, "threshold": 0.9, "audit": 0}}}
+    caches = Caches(policy(rule=rule), {"one": Traced(Lengths(), Telemetry())})
+    await caches.load()
+    (scoring,) = {rule.scoring for rule in policy(rule=rule).rules}
+    tier = caches.tiers(scoring)["one"]
+    job = ScoreJob("", ("a", "bb"), math.inf, reuse=Reuse(near=Whereabouts(b"0123456789abcdef", None)))
+    queries = ("how do I reset my password", "how can I reset my password", "what do owls eat")
+    scores = [await tier.score(replace(job, query=query)) for query in queries]
+
+    assert [one.near is not None for one in scores] == [False, True, False]
+    await caches.close()
+
+
+async def test_an_embedder_that_can_not_be_loaded_costs_only_near_queries(monkeypatch, caplog):
+    monkeypatch.setenv("MIDRANK_CACHE_DIR", "/dev/null/nowhere")
+    caches = Caches(
+        policy(rule={"cache": {"semantic": {"embed": True}}}), {"one": Traced(Lengths(), Telemetry())}
+    )
+    await caches.load()
+
+    assert "query embedder failed to load" in caplog.text
+    await caches.close()
 
 
 def test_policy_metrics_and_guards_speak_of_the_same():
