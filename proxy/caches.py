@@ -23,6 +23,8 @@ from proxy.scoring.shared_queries import SharedQueries
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pydantic import SecretStr
+
     from proxy.cache.base import Cache
     from proxy.policy import Policy, Scoring
     from proxy.policy_cache import CacheSettings, Semantic
@@ -192,7 +194,9 @@ def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
     redis = RedisSettings(
         url=policy.url,
         username=policy.username,
-        password=policy.password.get_secret_value() if policy.password is not None else None,
+        password=_open(policy.password),
+        sentinel_username=policy.sentinel_username,
+        sentinel_password=_open(policy.sentinel_password),
         prefix=policy.prefix,
         timeout=policy.timeout_ms / 1000,
         sync_seconds=policy.sync_seconds,
@@ -202,6 +206,10 @@ def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
         feed_length=settings.near_queries,
     )
     return _Parts(memory, RedisCache(redis, secret))
+
+
+def _open(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
 
 
 def _path(name: str | None) -> Path | None:

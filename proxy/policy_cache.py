@@ -75,6 +75,10 @@ class RedisSettings(Strict):
     )
     username: str | None = Field(None, description="ACL user.")
     password: SecretStr | None = Field(None, description="Password; take it from the environment.")
+    sentinel_username: str | None = Field(
+        None, description="ACL user of the sentinels, if they have their own."
+    )
+    sentinel_password: SecretStr | None = Field(None, description="Password of the sentinels.")
     prefix: str = Field(
         "midrank", pattern=r"^[A-Za-z0-9._:-]{1,64}$", description="What all keys begin with."
     )

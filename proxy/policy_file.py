@@ -25,7 +25,8 @@ MAX_NODES = 20_000
 
 Key = tuple[str | int, ...]
 # Keys whose values are never shown, not even as they were written.
-_SECRET_KEYS = frozenset(("secret", "password"))
+_SECRET_KEYS = frozenset(("secret", "password", "sentinel_password"))
+_REDIS_URL = ("redis", "url")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -98,7 +99,8 @@ class _Source:
             return yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            what = getattr(error, "problem", None) or "not YAML"
+            # Behind a quotation mark the file itself is quoted, and that line may be the one with the secret.
+            what = re.split("['\"]", getattr(error, "problem", None) or "not YAML")[0].strip()
             line = mark.line + 1 if mark else None
             raise BadConfig((Mistake(self.file, "(yaml)", what, "valid YAML", line),)) from error
 
@@ -146,6 +148,7 @@ class _Source:
         elif detail["type"] == "union_tag_invalid":
             allowed = f"should be one of {detail['ctx']['expected_tags']}"
         elif detail["type"] in ("model_type", "model_attributes_type"):
+            shown = "a string" if key and isinstance(value, str) else shown
             allowed = "should be a mapping of keys to values"
         elif detail["type"] == "tuple_type":
             allowed = "should be a list"
@@ -263,7 +266,8 @@ def _dotted(key: Key) -> str:
 
 def _shown(key: Key, value: Any) -> str:
     """Return a value for people, but nothing that is secret or may hold something that is."""
-    return "(not shown)" if key and key[-1] in _SECRET_KEYS else _short(_open(value))
+    secret = key[-2:] == _REDIS_URL or not _SECRET_KEYS.isdisjoint(key[-1:])
+    return "(not shown)" if secret else _short(_open(value))
 
 
 def _open(value: Any) -> Any:

@@ -81,29 +81,57 @@ async def compare(front, plain, rounds, right):
     ],
 )
 def test_a_near_query_s_scores_never_leave_its_scope(scope, whose):
-    with running({"semantic": {"scope": scope, "audit": 0.0}}) as (replicas, run):
-        known = {}
-        given(ROUNDS)(lambda rounds: run(hammer(replicas, rounds, whose, known)))()
+    with running(near(scope)) as (replicas, run):
+        given(ROUNDS)(lambda rounds: run(hammer_anew(replicas, rounds, whose)))()
 
         assert replicas[0].figures["cache_near_hits"]
 
 
 def test_nor_do_they_when_two_replicas_share_a_redis(tmp_path):
-    rule = {"semantic": {"audit": 0.0}}
     with redis_server(tmp_path) as server:
         redis = {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
-        with running(rule, rule, memory_mb=0, redis=redis, secret="shared by both replicas") as (
-            replicas,
-            run,
-        ):
-            for replica in replicas:
-                run(found(replica))
-            known = {}
+        settings = {"memory_mb": 0, "redis": redis, "secret": "shared by both replicas"}
+        with running(near(OWN_SCOPE), near(OWN_SCOPE), **settings) as (replicas, run):
+            run(found(replicas))
+            run(ask_after_the_other_tenant(replicas))
+            known = {tenant: {asked[1]} for tenant, asked in PHRASINGS.items()}
             given(ROUNDS)(lambda rounds: run(hammer(replicas, rounds, lambda asked: asked.tenant, known)))()
 
             for replica in replicas:
                 assert replica.figures["cache_near_hits"]
                 assert replica.storage["redis"]["hits"]
+
+
+def test_what_is_shared_by_policy_would_be_seen_to_leave():
+    """These checks do see a score that was made for another tenant's question."""
+    with running(near(())) as (replicas, run), pytest.raises(AssertionError, match="never asked here"):
+        run(ask_after_the_other_tenant(replicas))
+
+
+OWN_SCOPE = ("tenant", "credentials")
+
+
+def near(scope):
+    """Reuse whatever is known: tenants have few documents in common, and a leak must not hide behind that."""
+    return {"semantic": {"scope": scope, "audit": 0.0, "min_coverage": 0.0}}
+
+
+async def ask_after_the_other_tenant(replicas):
+    """Ask a question that is near to one that only the other tenant has ever asked."""
+    theirs, ours = (Asked(tenant, question=PHRASINGS[tenant][1], half=None, rows=6) for tenant in (0, 1))
+    await replicas[0].ask(theirs)
+    for replica in replicas:
+        async with asyncio.timeout(10):
+            while not replica.storage["near_queries"]["entries"]:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        check(ours, rows(await replica.ask(ours)), {ours.question})
+
+
+async def hammer_anew(replicas, rounds, whose):
+    """Hammer caches that know nothing yet: in ones that know all questions, each finds itself."""
+    for replica in replicas:
+        await replica.clear()
+    await hammer(replicas, rounds, whose, {})
 
 
 async def hammer(replicas, rounds, whose, known):
@@ -118,7 +146,8 @@ async def hammer(replicas, rounds, whose, known):
             check(asked, rows(answer), known[whose(asked)])
 
 
-async def found(replica):
-    """Wait until a replica has found its Redis, which nobody tells."""
-    while not replica.storage["redis"]["up"]:  # noqa: ASYNC110 - nobody is told
-        await asyncio.sleep(0.01)
+async def found(replicas):
+    """Wait until replicas have found their Redis, which nobody tells."""
+    for replica in replicas:
+        while not replica.storage["redis"]["up"]:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)

@@ -194,6 +194,11 @@ def test_huge_files_are_refused(tmp_path):
         "{redis: {url: 'redis://u:hun/ter2@h/0/0/0'}}",
         "{redis: {url: 'redi://:hunter2 x@h'}}",
         "{redis: {url: 'redi:/hunter2@h'}}",
+        "{redis: {url: 'redis://:hunter2'}}",
+        "{redis: hunter2}",
+        "hunter2",
+        "{secret: *hunter2}",
+        "{secret: !hunter2 x}",
     ],
 )
 def test_a_mistake_about_a_secret_does_not_tell_it(cache):
