@@ -20,6 +20,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 
 from proxy.demo.corpus import document_of
 from proxy.recovery import BAGGAGE_KEY
+from proxy.scopes import CACHE_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +58,13 @@ class Pair:
         return self.reranked.seconds - self.direct.seconds
 
 
-def connect(url: str) -> ClientAPI:
+def connect(url: str, headers: dict[str, str] | None = None) -> ClientAPI:
     """Return the client an application would make; it sends nothing to anyone else."""
     address = urlsplit(url)
     settings = Settings(anonymized_telemetry=False)
-    return chromadb.HttpClient(host=address.hostname or "", port=address.port or 80, settings=settings)
+    return chromadb.HttpClient(
+        host=address.hostname or "", port=address.port or 80, headers=headers, settings=settings
+    )
 
 
 class Asker:
@@ -70,7 +73,10 @@ class Asker:
     def __init__(self, direct_url: str, midrank_url: str) -> None:
         """Open the collection through both; `asking` does this with httpx instrumented."""
         self._direct = connect(direct_url).get_collection(COLLECTION, embedding_function=None)
-        self._midrank = connect(midrank_url).get_collection(COLLECTION, embedding_function=None)
+        self._remembering = connect(midrank_url).get_collection(COLLECTION, embedding_function=None)
+        # Passes over the same questions are to show what reading takes, not what remembering scores saves.
+        reading = connect(midrank_url, {CACHE_HEADER: "off"})
+        self._midrank = reading.get_collection(COLLECTION, embedding_function=None)
         self._outcome = ""
         self._midrank_first = False
 
@@ -91,6 +97,10 @@ class Asker:
     def ask_midrank(self, text: str, vector: NDArray[np.float32]) -> Answer:
         """Ask through midrank alone."""
         return self._ask(self._midrank, text, vector)
+
+    def ask_again(self, text: str, vector: NDArray[np.float32]) -> Answer:
+        """Ask through midrank as it is by default: with the scores of what was asked before."""
+        return self._ask(self._remembering, text, vector)
 
     def _ask(self, collection: chromadb.Collection, text: str, vector: NDArray[np.float32]) -> Answer:
         token = context.attach(baggage.set_baggage(BAGGAGE_KEY, text))
