@@ -28,6 +28,9 @@ DIFFERENT = {
         ("what changed in python 3.1", "what changed in python 3.10"),
         ("is -5 cold", "is 5 cold"),
         ("take .5 mg of it", "take 5 mg of it"),
+        ("10^-3 meters", "10^3 meters"),
+        ("10⁻³ meters", "10³ meters"),
+        ("the x² function", "the x function"),
         ("loan of 1,000 euros", "loan of 10,000 euros"),
         ("5 apples and 3 pears", "3 apples and 5 pears"),
         ("iphone 7 battery", "iphone battery"),
@@ -54,6 +57,7 @@ DIFFERENT = {
         ("what does «libre» mean", "what does «gratis» mean"),
     ],
     Guard.IDENTIFIERS: [
+        ("the x² function", "the x2 function"),
         ("what does os.path.join do", "what does os.path.split do"),
         ("use of getUser", "use of getuser_v"),
         ("what is ORA-x_a", "what is ORA-x_b"),
@@ -92,6 +96,9 @@ DIFFERENT = {
         ("maximize the loss", "minimize the loss"),
         ("employee rights", "employer rights"),
         ("are all birds able to fly", "are some birds able to fly"),
+        ("is it legal in all states", "is it legal in any states"),
+        ("take most of the pills", "take all of the pills"),
+        ("should I use heat or ice", "should I use heat and ice"),
     ],
     Guard.NAMES: [
         ("hotels in Logan County", "hotels in Union County"),
@@ -122,11 +129,33 @@ DIFFERENT = {
         ("do Indian women like Pakistani men", "do Pakistani women like Indian men"),
         ("fruits that are red but not sweet", "fruits that are sweet but not red"),
         ("was Caesar killed by Brutus", "was Brutus killed by Caesar"),
+        ("can I sue my employer", "can my employer sue me"),
+        ("can my baby infect me", "can I infect my baby"),
+        ("you owe me money", "I owe you money"),
+        ("can he divorce his wife over it", "can his wife divorce him over it"),
+        ("messages that I sent", "messages that were sent to me"),
+        ("share a file with a user", "share a user with a file"),
+        ("email sent to me", "email sent by me"),
+        ("transfer the domain to someone", "transfer the domain from someone"),
+        ("how to log in as root", "how to log in with root"),
+        ("move files in a folder", "move files into a folder"),
+        ("is it good in children", "is it good for children"),
+        ("who is liable to the buyer", "who is liable for the buyer"),
+        ("how do I charge my phone", "how do I charge to my phone"),
+        ("hemophilia a treatment", "hemophilia treatment"),
+        ("world war I cause", "world war cause"),
+        ("a/b ratio", "b/a ratio"),
     ],
     Guard.REFERENCE: [
         ("is it", "is this"),
         ("how old is she", "how old are they"),
         ("tell me more", "what is the best way"),
+        ("reset my password", "reset your password"),
+        ("how do I find my house", "how do I find your house"),
+        ("what do you think about the plan", "what do I think about the plan"),
+        ("am I allowed to record phone calls", "are they allowed to record phone calls"),
+        ("can my landlord enter my apartment", "can I enter my landlord apartment"),
+        ("who should pay the tax", "who should I pay the tax"),
         ("", ""),
         ("?", "!"),
     ],
@@ -138,6 +167,11 @@ DIFFERENT = {
         ("headaches after sleep", "headaches after sport"),
         ("learn C++ fast", "learn C# fast"),
         ("naïve", "naif"),
+        ("section a of the act", "section of the act"),
+        ("what is appendix a", "what is appendix"),
+        ("the vitamin A dose", "the vitamin dose"),
+        ("the reason of world war I", "the reason of world war"),
+        ("can I try to quit smoking", "can I quit smoking"),
     ],
     Guard.LENGTH: [("word " * 300, "word " * 300 + "again")],
 }
@@ -161,6 +195,22 @@ THE_SAME = [
     ("what does camelCase mean", "What does camelcase mean?"),
     ("how to quickly learn chess", "how to learn chess quickly"),
     ("rock & roll", "rock and roll"),
+    ("how do I reset my password", "how can I reset my password"),
+    ("how can you learn python", "how can I learn python"),
+    ("how do you reset your password", "how do I reset my password"),
+    ("how can we save energy", "how does one save energy"),
+    ("Who do you think will win the cup?", "Who will win the cup?"),
+    ("hotels in Rome", "hotels of Rome"),
+    ("books for learning chess", "books to learn chess"),
+    ("what is the difference between a dog and a wolf", "difference between dog and wolf"),
+    ("how do I write a will", "how can you write a will"),
+    ("can't log in", "cant login"),
+    ("sign-in problems", "sign in problems"),
+    ("e-mail setup", "email setup"),
+    ("naïve bayes", "naive bayes"),
+    ("café near me", "cafe near me"),
+    ("5kg in lbs", "5 kg in lbs"),
+    ("10⁻³ meters", "10^-3 meters"),
 ]
 
 
@@ -208,7 +258,8 @@ def test_the_first_guard_that_refuses_is_named():
 words = st.text(st.characters(codec="utf-8"), max_size=60)
 _VOCABULARY = """
 who what how long like not buy sell from to into than Paris US 2FA 3 2nd two kg $ % may in it can't x_y C++
-a.b -v “a” " ' 数据 the best do unsafe safe careless careful é & ? . will was cómo el der milk chocolate 0 <
+a.b -v a I me you my your with ² ^ e-mail log-in 5kg
+“a” " ' 数据 the best do unsafe safe careless careful é & ? . will was cómo el der milk chocolate 0 <
 """
 sentences = st.lists(
     st.sampled_from(_VOCABULARY.split()),

@@ -4,8 +4,8 @@ Cosine can't tell "enable 2FA" from "disable 2FA". Each guard here knows one way
 and refuses when it sees it. What is refused costs a model run; what is let through wrongly costs quality.
 
 `text` turns a query into words; `lexicon`, `stems` and `opposites` know English words; `numbers`, `names`,
-`language`, `question` and `order` each see to a kind of difference; `query_features` puts together what is
-known of one query, `guards` compares two.
+`language`, `question`, `persons` and `order` each see to a kind of difference; `query_features` puts
+together what is known of one query, `guards` compares two.
 """
 
 from proxy.scoring.near_guards.guards import ALL, Guard, refusal

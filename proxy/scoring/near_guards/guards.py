@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from proxy.scoring.near_guards.names import chunks
 from proxy.scoring.near_guards.opposites import opposed
 from proxy.scoring.near_guards.order import reordered
+from proxy.scoring.near_guards.persons import clashing_persons
 from proxy.scoring.near_guards.question import clashing_kinds, clashing_tenses
 
 if TYPE_CHECKING:
@@ -120,7 +121,11 @@ def _order(asked: QueryFeatures, known: QueryFeatures) -> bool:
 
 def _reference(asked: QueryFeatures, known: QueryFeatures) -> bool:
     fewest = min(len(asked.content), len(known.content))
-    return fewest == 0 or (fewest <= _FEW and asked.pronouns != known.pronouns)
+    return (
+        fewest == 0
+        or (fewest <= _FEW and asked.pronouns != known.pronouns)
+        or clashing_persons(asked.persons, known.persons)
+    )
 
 
 def _content(asked: QueryFeatures, known: QueryFeatures) -> bool:

@@ -19,7 +19,7 @@ Role: TypeAlias = Literal["content", "light", "function", "negation", "number"]
 # Grammar. Where it matters (who, from X to Y, he or she, was or will be), a guard of its own looks at it.
 _GRAMMAR = """
 a an the this that these those some any each such
-i me my mine myself we us our ours ourselves you your yours yourself u ur one ones oneself
+i me my mine myself we us our ours ourselves you your yours yourself yourselves one ones oneself
 someone somebody anyone anybody it its itself they them their theirs he him his himself she her hers herself
 am is are was were be been being do does did doing done has have had having
 can could will would shall should may might must
@@ -33,7 +33,7 @@ please really actually exactly just also ever very quite truly basically simply 
 true real still now currently own well more much many most all lot
 way thing kind sort type people person something anything world
 good great best top possible able
-tell explain know think like want mean feel say call consider happen try help
+tell explain know think like want mean feel say call consider happen help
 get become find use go start begin
 """
 _NEGATIONS = """
@@ -89,6 +89,11 @@ require need
 similar alike
 handle deal
 reveal disclose
+naive naïve
+cafe café
+cliche cliché
+fiance fiancé
+facade façade
 """
 _FUNCTION = frozenset(_GRAMMAR.split())
 _NEGATION = frozenset(_NEGATIONS.split())
@@ -98,20 +103,25 @@ _STANDS_FOR = {
 }
 
 
+def is_grammar(word: str) -> bool:
+    """Say whether the word, in lower case, is one that holds others together."""
+    return word in _FUNCTION
+
+
 @lru_cache(maxsize=8192)  # a megabyte or two: the words of queries repeat
-def lexeme(word: str, *, acronym: bool = False) -> tuple[str, Role]:
+def lexeme(word: str, *, name: bool = False) -> tuple[str, Role]:
     """Return what stands for a word in lower case and all that mean the same, and what the word does.
 
-    An `acronym` is written in capitals: the US, who WHO are.
+    A `name` is no word of grammar, though it looks like one: the US, the WHO, hepatitis A.
     """
-    if word in _FUNCTION and not acronym:
+    if word in _FUNCTION and not name:
         return word, "function"
-    if word in _NEGATION and not acronym:
+    if word in _NEGATION and not name:
         return word, "negation"
     if is_number(word):
         return word, "number"
     found = stem(word)
     found = _STANDS_FOR.get(found, found)
     if found in _FUNCTION:  # as `&` for `and`
-        return found, "content" if acronym else "function"
+        return found, "content" if name else "function"
     return found, "light" if found in _LIGHT else "content"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from proxy.scoring.near_guards.lexicon import is_grammar
+from proxy.scoring.near_guards.numbers import UNITS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,8 +18,9 @@ _SIGNS = re.compile(
     r"[A-Za-z0-9][_@\\=][A-Za-z0-9]|::|->|://|[a-z][A-Z]|[A-Za-z][0-9]|[0-9][A-Za-z]|^[/$~\\.-][A-Za-z-]"
 )
 _DOTTED = re.compile(r"[\w-]+(?:\.[\w-]+)+", re.ASCII)
-# 2nd, 30s, 10k, 5pm: numbers.
-_NUMBER = re.compile(r"[0-9.,]+(?:st|nd|rd|th|s|k|m|am|pm)?", re.IGNORECASE)
+# 2nd, 10k, 5pm, 5kg: numbers.
+_ENDS = "|".join(["st", "nd", "rd", "th", "k", *filter(str.isalpha, UNITS)])
+_NUMBER = re.compile(rf"[0-9.,]+(?:{_ENDS})?", re.IGNORECASE)
 
 
 def quoted(text: str) -> frozenset[str]:
@@ -50,6 +54,26 @@ def names(words: Sequence[Word]) -> frozenset[str]:
     return frozenset([word.text for word in capital if not word.starts or word.written[1:].isupper()])
 
 
+def letters(words: Sequence[Word], capitals: frozenset[str]) -> frozenset[int]:
+    """Return the places of an A or I that names something: hepatitis A, section a of the act, world war I.
+
+    `capitals` are the `names` of the words.
+    """
+    return frozenset(
+        [at for at, word in enumerate(words) if word.text in _LETTERS and _names(words, at, capitals)]
+    )
+
+
+def _names(words: Sequence[Word], at: int, capitals: frozenset[str]) -> bool:
+    letter = words[at]
+    ends = at == len(words) - 1
+    if letter.text == "i":
+        return ends and at > 0 and not is_grammar(words[at - 1].text)
+    if letter.starts:
+        return False
+    return ends or (letter.written == "A" and "a" in capitals) or is_grammar(words[at + 1].text)
+
+
 def _bare(chunk: str) -> str:
     return chunk.rstrip(_EDGES).lstrip(_EDGES[1:])
 
@@ -62,4 +86,5 @@ def _identifies(one: str) -> bool:
     return _DOTTED.fullmatch(one) is not None and one.lower() != one.upper()
 
 
+_LETTERS = frozenset(("a", "i"))
 _NONE: frozenset[str] = frozenset()

@@ -87,7 +87,7 @@ v volt volts
 am
 pm
 """
-_UNITS = {word: line.split()[0] for line in _UNIT_LINES.strip().splitlines() for word in line.split()}
+UNITS = {word: line.split()[0] for line in _UNIT_LINES.strip().splitlines() for word in line.split()}
 _SIGNS = frozenset("%$€£¥₹")
 
 _MONTHS = "january february march april may june july august september october november december"
@@ -125,8 +125,8 @@ def units(words: Sequence[Word]) -> frozenset[str]:
     before = ""
     for word in words:
         text = word.text
-        if text in _UNITS and (text in _SIGNS or is_number(before)):
-            found.add(_UNITS[text])
+        if text in UNITS and (text in _SIGNS or is_number(before)):
+            found.add(UNITS[text])
         before = text
     return frozenset(found)
 

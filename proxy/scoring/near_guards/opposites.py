@@ -98,6 +98,10 @@ earlier later
 ancient modern
 always never
 all some none few
+all any most
+every any some few
+each any
+and or
 day night
 morning evening
 summer winter

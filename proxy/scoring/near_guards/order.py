@@ -1,7 +1,8 @@
-"""Whether two queries say the same words in an order that turns the meaning."""
+"""Whether two queries say the same words in an order, or with prepositions, that turn the meaning."""
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,67 +11,135 @@ if TYPE_CHECKING:
 
     from proxy.scoring.near_guards.lexicon import Role
 
-# The word that follows has a part of its own: convert to X, faster than X, written by X.
-_PARTS = {"to": "to", "into": "to", "onto": "to", "towards": "to", "from": "from"} | {
-    word: word for word in ("than", "before", "after", "against", "by", "without", "instead")
+# What says which part the word that follows has: convert to X, faster than X, written by X.
+_PREPOSITIONS = """
+to from than by of in on at for with as about through within
+"""
+_PARTS = {word: word for word in _PREPOSITIONS.split()} | {
+    "into": "to",
+    "onto": "to",
+    "toward": "to",
+    "towards": "to",
+    "upon": "on",
+    "via": "through",
 }
+# Either of them for the other, more often than not: hotels in Rome, hotels of Rome.
+_ALIKE = frozenset(
+    frozenset(pair)
+    for group in ("in on at of within", "of for", "of about")
+    for pair in combinations(group.split(), 2)
+)
+# What stands between two words: nothing, an `a` or `i` (a name, perhaps), other grammar, or a preposition.
+_NOTHING, _LETTER, _GRAMMAR = "", "a", "the"
+# Or one of the two is a person: nothing else matters then.
+_PERSON = "(person)"
+_LETTERS = frozenset(("a", "i"))
+# After these, an `a` is no name.
+_BEFORE_ARTICLES = frozenset(("between", "before", "after", "during", "against", "over", "under"))
+# What must not be lost, and to what: hepatitis a vaccine; charge to my phone.
+_LOST = {_LETTER: (_NOTHING,)} | dict.fromkeys(
+    ("to", "from", "by", "with", "as", "about"), (_NOTHING, _LETTER, _GRAMMAR)
+)
+_ANYONE = frozenset(("someone", "somebody", "anyone", "anybody"))
+_PERSONS = _ANYONE | {"me", "you", "he", "she", "they"}
 _NONE: frozenset[str] = frozenset()
-_TURNED = (("from", "to"), ("to", "from"), ("before", "after"), ("after", "before"))
+
+
+class Link(NamedTuple):
+    """Two words that follow each other, and what stands between."""
+
+    first: str
+    between: str
+    second: str
 
 
 class Order(NamedTuple):
-    """Stems in order, each once, without function words; neighbours; what follows a word of direction."""
+    """Stems in order, each once, without function words; which follow each other; what has a preposition."""
 
     sequence: tuple[str, ...]
-    neighbours: frozenset[tuple[str, str]]
+    links: frozenset[Link]
     parts: Mapping[str, frozenset[str]]
 
 
-def order(words: Iterable[tuple[str, str, Role]]) -> Order:
-    """Return the order of words, each with its stem and role."""
+def order(words: Iterable[tuple[str, str, Role]], persons: Mapping[str, str]) -> Order:
+    """Return the order of words, each with its stem and role; `persons`: pronouns, each with its person."""
     sequence: dict[str, None] = {}
-    neighbours: list[tuple[str, str]] = []
+    links: set[Link] = set()
     parts: dict[str, frozenset[str]] = {}
-    part = last = None
+    near = last = part = None  # the word or person before; the content word before; the preposition
+    between = _NOTHING
     for word, stem, role in words:
+        here = stem
         if role == "function":
             part = _PARTS.get(word, part)
-            last = None
-            continue
-        sequence[stem] = None
+            between = _beyond(between, word)
+            if word not in persons and word not in _ANYONE:
+                continue
+            here = persons.get(word, word)
+        else:
+            sequence[stem] = None
+        if near is not None and (near in _PERSONS or here in _PERSONS):
+            links.add(Link(near, _PERSON, here))
+        if role != "negation":
+            near = here
+        # How something is done stands between `to` and what is done: to quickly learn.
+        if part is not None and role in ("content", "function") and not word.endswith("ly"):
+            # For learning, a way of learning: to learn.
+            key = "to" if part in ("for", "of") and word.endswith("ing") else part
+            parts[key] = parts.get(key, _NONE) | {here}
+            part = None
         if role == "light":
             last = None
-            continue
-        if last is not None and last != stem:
-            neighbours.append((last, stem))
-        last = stem
-        # How something is done stands between `to` and what is done: to quickly learn.
-        if part is not None and role == "content" and not word.endswith("ly"):
-            parts[part] = parts.get(part, _NONE) | {stem}
-            part = None
-    return Order(tuple(sequence), frozenset(neighbours), parts)
+        elif role != "function":
+            if last is not None and last != stem:
+                links.add(Link(last, between, stem))
+            last, between = stem, _NOTHING
+    return Order(tuple(sequence), frozenset(links), parts)
+
+
+def _beyond(between: str, word: str) -> str:
+    """Return what stands between two words when a word of grammar comes on top of what did."""
+    if word in _PARTS:
+        return _PARTS[word]
+    if between == _NOTHING and word in _LETTERS:
+        return _LETTER
+    return _GRAMMAR if between in (_NOTHING, _LETTER) else between
 
 
 def reordered(asked: Order, known: Order) -> bool:
     """Say whether the order may turn the meaning: `A beats B`, `from A to B`, `milk chocolate`."""
     return (
         _reversed(asked.sequence, known.sequence)
-        or _swapped(asked.neighbours, known.neighbours)
-        or any(
-            words.isdisjoint(known.parts[part]) for part, words in asked.parts.items() if part in known.parts
-        )
-        or any(not _only(asked, *pair).isdisjoint(_only(known, *pair[::-1])) for pair in _TURNED)
+        or _relinked(asked.links - known.links, known.links - asked.links)
+        or _relinked(known.links - asked.links, asked.links - known.links)
+        or _parted(asked.parts, known.parts)
+        or _parted(known.parts, asked.parts)
     )
 
 
-def _only(order: Order, one: str, other: str) -> frozenset[str]:
-    """Return what follows the one word of direction and never the other."""
-    return order.parts.get(one, _NONE) - order.parts.get(other, _NONE)
+def _relinked(asked: AbstractSet[Link], known: AbstractSet[Link]) -> bool:
+    """Say whether two words change places around the same, or lose a name or preposition between them."""
+    for first, between, second in asked:
+        if between != _GRAMMAR and (second, between, first) in known:
+            return True
+        lost = () if first in _BEFORE_ARTICLES else _LOST.get(between, ())
+        if any((first, other, second) in known for other in lost):
+            return True
+    return False
 
 
-def _swapped(asked: AbstractSet[tuple[str, str]], known: AbstractSet[tuple[str, str]]) -> bool:
-    """Say whether two neighbours of one change places in the other, and stand in one way only in each."""
-    return any((second, first) in known - asked for first, second in asked - known)
+def _parted(asked: Mapping[str, AbstractSet[str]], known: Mapping[str, AbstractSet[str]]) -> bool:
+    """Say whether a preposition has only other words after it, or a word has only another before it."""
+    for one, words in asked.items():
+        for other, others in known.items():
+            if one == other:
+                if words.isdisjoint(others):
+                    return True
+            elif frozenset((one, other)) not in _ALIKE and not (
+                (words - known.get(one, _NONE)).isdisjoint(others - asked.get(other, _NONE))
+            ):
+                return True
+    return False
 
 
 def _reversed(asked: Sequence[str], known: Sequence[str]) -> bool:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from proxy.scoring.near_guards.language import language, scripts
 from proxy.scoring.near_guards.lexicon import lexeme
-from proxy.scoring.near_guards.names import identifiers, names, quoted
+from proxy.scoring.near_guards.names import identifiers, letters, names, quoted
 from proxy.scoring.near_guards.numbers import dates, numbers, units
 from proxy.scoring.near_guards.order import Order, order
+from proxy.scoring.near_guards.persons import Persons, persons
 from proxy.scoring.near_guards.question import PRONOUNS, Kind, kind, tenses
 from proxy.scoring.near_guards.text import plain, words
 
@@ -39,6 +40,7 @@ class QueryFeatures:
     kind: Kind
     tenses: frozenset[str]
     order: Order
+    persons: Persons
     pronouns: frozenset[str]
     content: frozenset[str]  # words that the question is about
 
@@ -50,11 +52,14 @@ def features(query: str) -> QueryFeatures:
     found = words(text)
     spoken = [word.text for word in found]
     shouted = text.isupper()
-    read = [
-        (word, *lexeme(word, acronym=len(written) > 1 and written.isupper() and not shouted))
-        for word, written, _ in found
-    ]
     capitals = names(found)
+    marks = letters(found, capitals)
+    read = [
+        (word, *lexeme(word, name=at in marks or (len(written) > 1 and written.isupper() and not shouted)))
+        for at, (word, written, _) in enumerate(found)
+    ]
+    asks = kind(spoken)
+    who = persons(spoken)
     content = [(word, stem) for word, stem, role in read if role == "content"]
     return QueryFeatures(
         too_long=len(query) > MAX_CHARACTERS or len(whole) > MAX_CHARACTERS,
@@ -69,9 +74,10 @@ def features(query: str) -> QueryFeatures:
         negations=[role for *_, role in read].count("negation"),
         stems=frozenset([stem for _, stem, _ in read]),
         names=frozenset([stem for word, stem in content if word in capitals]),
-        kind=kind(spoken),
+        kind=asks,
         tenses=tenses(spoken),
-        order=order(read),
+        order=order(read, who.acting),
+        persons=who,
         pronouns=PRONOUNS.intersection(spoken),
         content=frozenset([stem for _, stem in content]),
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 # `plain` leaves nothing outside ASCII but letters, marks, and symbols that stand for a word.
 _LETTER = r"[^\s0-9!-/:-@\[-`{-~]"
 # A minus or a decimal point where nothing stands before that it could belong to.
-_SIGN = r"(?:(?<![^\s($=<>])(?:-\.?|\.))"
+_SIGN = r"(?:(?<![^\s($=<>^])(?:-\.?|\.))"
 # No alternative begins like another, and none can read the same characters in two ways: linear time.
 _TOKEN = re.compile(
     rf"(?P<word>{_LETTER}+(?:'{_LETTER}+)*(?:\+\+|\+|\#)?)"
@@ -25,6 +25,11 @@ _LOOK_ALIKES = {
 }
 _TO_ASCII = str.maketrans({one: ascii_ for ascii_, ones in _LOOK_ALIKES.items() for one in ones})
 _STOPS = frozenset("\u3002\u061f\u0964\u2026")
+_RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070\u2074-\u207b]+")
+# Written together, apart or with a hyphen.
+_JOINED = re.compile(
+    r"\b(?:(e)-(?=[a-z])|(log|sign)[ -](?=(?:in|out|up|on|off)\b))", re.IGNORECASE | re.ASCII
+)
 # As in search boxes, without the apostrophe.
 _WITHOUT_APOSTROPHE = """
 dont doesnt didnt isnt arent wasnt werent cant couldnt wont wouldnt shouldnt hasnt havent hadnt aint
@@ -46,12 +51,14 @@ class Word(NamedTuple):
 def plain(query: str) -> str:
     """Return the query with one spelling for what reads the same.
 
-    No compatibility forms (full-width letters, ligatures), no invisible characters (zero-width spaces, soft
-    hyphens), ASCII's quotes, dashes and digits for those of all scripts; other symbols stand between spaces.
+    No compatibility forms (full-width letters, ligatures; x² is x^2), no invisible characters (zero-width
+    spaces, soft hyphens), ASCII's quotes, dashes and digits for those of all scripts; other symbols stand
+    between spaces.
     """
     if query.isascii():
         return query
-    text = unicodedata.normalize("NFKC", query.translate(_TO_ASCII)).translate(_TO_ASCII)
+    text = _RAISED.sub(r"^\g<0>", query)
+    text = unicodedata.normalize("NFKC", text.translate(_TO_ASCII)).translate(_TO_ASCII)
     return text if text.isascii() else "".join([_plain(one) for one in text])
 
 
@@ -75,7 +82,7 @@ def words(text: str) -> list[Word]:
     """Return the words of a plain text; `don't` as two, and other contractions without their ends."""
     found: list[Word] = []
     starts = True
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(_JOINED.sub(r"\1\2", text)):
         group = match.lastgroup
         if group == "stop":
             starts = True
