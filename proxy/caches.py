@@ -204,6 +204,7 @@ def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
         cert_file=_path(policy.cert_file),
         key_file=_path(policy.key_file),
         feed_length=settings.near_queries,
+        feed_seconds=settings.ttl_s,
     )
     return _Parts(memory, RedisCache(redis, secret))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from proxy.cache.redis_settings import read_url
+from proxy.cache.redis_settings import check_files, read_url
 from proxy.policy_base import Strict
 
 # Fewer could be tried out by whoever sees a digest.
@@ -73,7 +73,11 @@ class RedisSettings(Strict):
         description="redis://HOST:PORT/DB, redis+cluster://HOST:PORT,HOST:PORT, "
         "redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB, with rediss for TLS; or unix:///PATH.",
     )
-    username: str | None = Field(None, description="ACL user.")
+    username: str | None = Field(
+        None,
+        description="ACL user. Enough for it is `~PREFIX:* +mget +getrange +set +expire +unlink +pttl +xadd "
+        "+xrange +xrevrange +xtrim`.",
+    )
     password: SecretStr | None = Field(None, description="Password; take it from the environment.")
     sentinel_username: str | None = Field(
         None, description="ACL user of the sentinels, if they have their own."
@@ -94,6 +98,11 @@ class RedisSettings(Strict):
     ca_file: str | None = Field(None, description="Certificates to trust, PEM; the system's by default.")
     cert_file: str | None = Field(None, description="Certificate to present, PEM.")
     key_file: str | None = Field(None, description="Its key, PEM.")
+
+    @model_validator(mode="after")
+    def _files_of_use(self) -> RedisSettings:
+        check_files(read_url(self.url), self.ca_file, self.cert_file, self.key_file)
+        return self
 
 
 class CacheSettings(Strict):

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 _FAILURES = 3
 # Seconds within which failures count as one: a hiccup fails everything that waits just then.
 _TOGETHER = 0.005
-# Seconds between an opening and the first probe, and the longest between two probes.
-_PAUSES = (0.05, 1.0)
+# Seconds between an opening and the first probe; the longest between two probes of a server that is there but
+# late, and of one that is not there, or that works for probes alone.
+_FIRST, _LATE, _LONGEST = 0.05, 1.0, 30.0
 
 
 class Breaker:
     """Closed, it counts failures; open, it only waits for a probe to close it. It lives on the event loop.
 
     It starts open: nothing is known of the server yet. When it has been opened by failures and closed by a
-    probe, it is on probation: one failure opens it again, with a longer pause, until something has worked.
+    probe, it is on probation: one failure opens it again, until something has worked. Pauses grow until then,
+    or until it was closed for longer than any of them.
     """
 
     def __init__(self, *, clock: Callable[[], float], chance: Callable[[], float] = random.random) -> None:
@@ -30,7 +32,8 @@ class Breaker:
         self._chance = chance
         self._failures = 0
         self._last_failure = -_TOGETHER
-        self._pause = _PAUSES[0]
+        self._pause = _FIRST
+        self._closed_at = 0.0
         self.closed = asyncio.Event()
         self.opened = asyncio.Event()
         self.opened.set()
@@ -45,7 +48,7 @@ class Breaker:
         """Take in that the server has answered, and in time."""
         if not self.is_open:
             self._failures = 0
-            self._pause = _PAUSES[0]
+            self._pause = _FIRST
 
     def failed(self) -> None:
         """Take in that the server was late, or gave an error in place of an answer."""
@@ -61,17 +64,23 @@ class Breaker:
         """Open at once: the server is certainly gone, for now."""
         if not self.is_open:
             self.openings += 1
+            if self._clock() - self._closed_at > _LONGEST:
+                self._pause = _FIRST
             self.closed.clear()
             self.opened.set()
 
     def close(self) -> None:
         """Take in that a probe has worked."""
         self._failures = _FAILURES - 1 if self.openings else 0
+        self._closed_at = self._clock()
         self.opened.clear()
         self.closed.set()
 
-    def next_pause(self) -> float:
-        """Return the seconds until the next probe: half of a growing span, and up to the whole of it."""
-        span = self._pause
-        self._pause = min(2 * span, _PAUSES[1])
+    def next_pause(self, *, late: bool = False) -> float:
+        """Return the seconds until the next probe: half of a growing span, and up to the whole of it.
+
+        `late`: the last probe has found the server, and not in time.
+        """
+        span = min(self._pause, _LATE) if late else self._pause
+        self._pause = min(2 * span, _LONGEST)
         return span * (1 + self._chance()) / 2

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 class LayeredCache:
-    """Both as one. What is found in the shared one stays in memory for `ttl` seconds, left there or not."""
+    """Both as one.
+
+    Nobody asks the shared one how long it will keep what is found there: memory keeps it for half of `ttl`
+    seconds. So what was put there with that `ttl` is forgotten after one and a half of it at the latest.
+    """
 
     def __init__(self, memory: MemoryCache, shared: RedisCache, *, ttl: float) -> None:
         """Put one in front of the other; when the shared one is cleared, memory is too."""
         self._memory = memory
         self._shared = shared
-        self._ttl = ttl
+        self._ttl_found = ttl / 2
         shared.when_cleared(memory.forget)
 
     async def start(self) -> None:
@@ -36,7 +40,7 @@ class LayeredCache:
         for index, value in zip(unknown, shared, strict=True):
             if value is not None:
                 values[index] = found[keys[index]] = value
-        self._memory.put_many(found, self._ttl)
+        self._memory.put_many(found, self._ttl_found)
         return values
 
     def put_many(self, items: Mapping[bytes, bytes], ttl: float) -> None:

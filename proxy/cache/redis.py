@@ -7,8 +7,12 @@ Who does what, from here down:
     redis_writes.py       SET: nobody waits at all
     redis_feed.py         messages to other replicas
     redis_generation.py   which keys hold; whether the server is there
-    breaker.py            nobody waits for a server that is not
+    redis_token.py        which of two generations is the later one
+    redis_loop.py         what runs in the background goes on
+    breaker.py            nobody waits for a server that is not there
     redis_client.py       redis-py
+    redis_connections.py  redis-py's connections
+    redis_names.py        where a host is
 """
 
 from __future__ import annotations
@@ -48,7 +52,7 @@ class RedisCache:
         """Connect to nothing yet.
 
         Raises:
-            ValueError: the URL has no form that is known.
+            ValueError: the settings can't be meant like that.
         """
         self._prefix = settings.prefix.encode()
         breaker = Breaker(clock=lambda: asyncio.get_running_loop().time())

@@ -11,10 +11,12 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import MovedError
 
-from proxy.cache.redis_connections import managed, plain, tls_context, unix
+from proxy.cache.redis_connections import Means, tls_context, unix
 from proxy.cache.redis_errors import RedisFailed, kind_of
-from proxy.cache.redis_settings import read_url
+from proxy.cache.redis_names import RedisNames
+from proxy.cache.redis_settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,19 +32,23 @@ _MAX_CONNECTIONS = 16
 # that each gets less.
 _CONNECT, _CONNECT_SENTINEL = 1.0, 0.25
 _CLOSE = 0.5
+# Commands whose replies redis-py would read on: given one that it has not foreseen, it would raise in the
+# middle of an exchange, and leave the replies behind it to whoever uses the connection next.
+_READ_BY_US = ("SET", "EXPIRE", "XRANGE", "XREVRANGE")
 
 
 class RedisClient:
     """Asks one Redis, over connections that it makes when they are needed. Never tries anything twice."""
 
-    def __init__(self, settings: RedisSettings) -> None:
+    def __init__(self, settings: RedisSettings, names: RedisNames | None = None) -> None:
         """Remember what to connect to.
 
         Raises:
-            ValueError: the URL has no form that is known.
+            ValueError: the settings can't be meant like that.
         """
         self._settings = settings
-        self._address = read_url(settings.url)
+        self._address = read_settings(settings)
+        self._names = names or RedisNames()
         self._client: Redis | RedisCluster | None = None
         self._sentinel: Sentinel | None = None
 
@@ -60,16 +66,19 @@ class RedisClient:
             except OSError as error:  # an ssl.SSLError is one
                 raise RedisFailed("denied") from error
         options = _options(self._settings, self._address)
+        means = Means(self._names, context)
         match self._address.topology:
             case "cluster":
-                self._client = _cluster(self._address, options, plain(context))
+                self._client = _cluster(self._address, options, means.to_host())
             case "sentinel":
-                self._sentinel = _sentinel(self._settings, self._address, plain(context))
-                self._client = _master(self._sentinel, self._address.service, options | managed(context))
+                self._sentinel = _sentinel(self._settings, self._address, means.to_host())
+                self._client = _master(self._sentinel, self._address.service, options | means.to_master())
             case "unix":
                 self._client = Redis.from_pool(ConnectionPool(**options, **unix(self._address.path)))
             case _:
-                self._client = _single(self._address.hosts[0], options | plain(context))
+                self._client = _single(self._address.hosts[0], options | means.to_host())
+        for name in _READ_BY_US:
+            self._client.set_response_callback(name, _as_it_came)
 
     async def ask(self, commands: Sequence[Command], timeout: float) -> list[Any]:  # noqa: ASYNC109
         """Return the replies, in their order; a `RedisFailed` in the place of one that is an error.
@@ -79,12 +88,9 @@ class RedisClient:
         """
         if self._client is None:
             raise RedisFailed("connection")
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
         try:
             async with asyncio.timeout(timeout):
-                replies = await pipeline.execute(raise_on_error=False)
+                replies = await _exchange(self._client, commands)
         except Exception as error:
             raise RedisFailed(kind_of(error)) from error
         failures = [_failure(reply) for reply in replies]
@@ -104,6 +110,29 @@ class RedisClient:
                 with contextlib.suppress(Exception):
                     async with asyncio.timeout(_CLOSE):
                         await one.aclose()
+
+
+async def _exchange(client: Redis | RedisCluster, commands: Sequence[Command]) -> list[Any]:
+    """Return the replies; in the place of one that is an error, an exception.
+
+    What a node of a cluster no longer has, or not all of it yet, is such an error. redis-py would ask another
+    node, for up to half a second, while all that was asked for together waits. A slot that has moved for good
+    is remembered, so that it is only missed once.
+    """
+    pipeline: Any = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    if not isinstance(client, RedisCluster):
+        return list(await pipeline.execute(raise_on_error=False))
+    replies = await pipeline.execute(raise_on_error=False, allow_redirections=False)
+    for reply in replies:
+        if isinstance(reply, MovedError):
+            await client.nodes_manager.move_slot(reply)
+    return list(replies)
+
+
+def _as_it_came(response: Any, **_options: Any) -> Any:
+    return response
 
 
 def _failure(reply: object) -> RedisFailed | None:

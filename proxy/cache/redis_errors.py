@@ -11,7 +11,7 @@ from redis import exceptions
 # denied       user, password, permissions or certificates are wrong
 # full         no memory left on the server, or no room left here for one more that waits
 # garbage      an answer that is no Redis reply, or a value that is not one of ours
-# other        an error that the server names, and that is none of these
+# other        an error that the server names, and that is none of these; a slot of a cluster that moves
 Kind = Literal["timeout", "connection", "denied", "full", "garbage", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -39,7 +39,7 @@ _KINDS: tuple[tuple[Kind, tuple[type[Exception], ...]], ...] = (
             OSError,
         ),
     ),
-    ("other", (exceptions.ResponseError,)),
+    ("other", (exceptions.ResponseError, exceptions.ClusterError)),
 )
 
 

@@ -60,7 +60,11 @@ class RedisReads:
     """Reads values. Failed reads are counted by kind; the breaker hears of what works and what does not."""
 
     def __init__(self, link: RedisLink) -> None:
-        """Take the connections; a caller waits for the settings' `timeout` at most."""
+        """Take the connections.
+
+        A caller waits for the settings' `timeout` at most; for half of it more, after however long the event
+        loop has kept everybody waiting, if that has made its timer late.
+        """
         self._client = link.client
         self._breaker = link.breaker
         self._errors = link.errors
@@ -88,7 +92,7 @@ class RedisReads:
         if not self._begins:
             self._begins = True
             loop.call_soon(self._begin)
-        self._set_timer(read)
+        self._set_timer(read, self._timeout)
         try:
             return await read.answer
         finally:
@@ -100,9 +104,9 @@ class RedisReads:
         self._drain()
         await self._exchanges.close()
 
-    def _set_timer(self, read: _Read) -> None:
+    def _set_timer(self, read: _Read, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        read.until = loop.time() + self._timeout
+        read.until = loop.time() + seconds
         read.timer = loop.call_at(read.until, self._out_of_time, read)
 
     def _out_of_time(self, read: _Read) -> None:
@@ -116,7 +120,7 @@ class RedisReads:
         is_late = asyncio.get_running_loop().time() - read.until > _LATE
         if is_late and not read.excused:
             read.excused = True
-            self._set_timer(read)
+            self._set_timer(read, self._timeout / 2)
             return
         self._errors["timeout"] += 1
         read.resolve(None)
@@ -167,8 +171,10 @@ class RedisReads:
     def _answer(self, read: _Read, reply: object) -> None:
         values = reply if isinstance(reply, list) and len(reply) == len(read.keys) else None
         if values is None and not read.answer.done():
-            self._errors[reply.kind if isinstance(reply, RedisFailed) else "garbage"] += 1
-            self._breaker.failed()
+            kind = reply.kind if isinstance(reply, RedisFailed) else "garbage"
+            self._errors[kind] += 1
+            if kind != "other":  # a slot of a cluster that is on its way, most likely: its server is well
+                self._breaker.failed()
         read.resolve(values)
 
     def _drain_if_open(self) -> None:

@@ -7,6 +7,8 @@ The forms of a URL; a port may be left out, user and password may stand before t
     redis+sentinel://HOST:26379,HOST:26379/SERVICE/0
                                             the master of a service that these sentinels know
     unix:///PATH                            a socket of this machine
+
+Nothing follows: there are no options after `?`.
 """
 
 from __future__ import annotations
@@ -49,8 +51,9 @@ class RedisSettings:
     key_file: Path | None = None
     # Of what waits to be written.
     max_waiting_bytes: int = 8 * 2**20
-    # Messages that are kept for replicas yet to come.
+    # Messages that are kept for replicas yet to come, and for how long.
     feed_length: int = 10_000
+    feed_seconds: float = 3600.0
 
 
 class Address(NamedTuple):
@@ -66,12 +69,39 @@ class Address(NamedTuple):
     password: str | None = None
 
 
+def read_settings(settings: RedisSettings) -> Address:
+    """Return where to connect to.
+
+    Raises:
+        ValueError: the URL is none, or files are named that would not be used.
+    """
+    address = read_url(settings.url)
+    check_files(address, settings.ca_file, settings.cert_file, settings.key_file)
+    return address
+
+
+def check_files(address: Address, ca_file: object, cert_file: object, key_file: object) -> None:
+    """See that the TLS files that are named would be used.
+
+    Raises:
+        ValueError: one would not.
+    """
+    files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
+    named = [name for name, file in files.items() if file is not None]
+    if named and not address.tls:
+        raise ValueError(f"{', '.join(named)}: only a Redis URL with rediss uses TLS")
+    if key_file is not None and cert_file is None:
+        raise ValueError("key_file: there is no cert_file that it could belong to")
+
+
 def read_url(url: str) -> Address:
     """Return what a URL says.
 
     Raises:
         ValueError: it has none of the forms above; the message does not quote it, as it may hold a password.
     """
+    if "?" in url or "#" in url:
+        raise ValueError("a Redis URL has no options; ? and # in a password are written %3F and %23")
     scheme, _, rest = url.partition("://")
     if scheme == "unix" and rest.startswith("/"):
         return Address("unix", tls=False, hosts=(), path=rest)

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from proxy.cache.redis_errors import RedisFailed
+from proxy.cache.redis_loop import repeat
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class RedisWrites:
 
     def start(self) -> None:
         """Begin to send."""
-        self._tasks.spawn(self._run(), "redis-write")
+        self._tasks.spawn(repeat(self._turn, self._errors), "redis-write")
 
     def add(self, command: Command) -> None:
         """Send a command, soon; without room for it, drop it."""
@@ -55,16 +56,15 @@ class RedisWrites:
         await self._tasks.close()
         self._drop()
 
-    async def _run(self) -> None:
-        while True:
-            await self._any.wait()
-            if self._breaker.is_open:
-                # What was found out during an outage is not worth a server's first moments after it.
-                self._drop()
-            if commands := self._take():
-                await self._send(commands)
-            else:
-                self._any.clear()
+    async def _turn(self) -> None:
+        await self._any.wait()
+        if self._breaker.is_open:
+            # What was found out during an outage is not worth a server's first moments after it.
+            self._drop()
+        if commands := self._take():
+            await self._send(commands)
+        else:
+            self._any.clear()
 
     def _drop(self) -> None:
         self.dropped += len(self._waiting)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from proxy.cache.base import SHARED
 from proxy.cache.redis import RedisCache
 from proxy.cache.redis_settings import RedisSettings
 
@@ -47,3 +49,15 @@ async def until_gone(cache, keys):
     async with asyncio.timeout(20):
         while any(await cache.get_many(keys)):  # noqa: ASYNC110 (there is no event for it)
             await asyncio.sleep(0.002)
+
+
+def pairs(count, query=None):
+    """Return what could be put: keys of one query, and values."""
+    query = query or os.urandom(SHARED)
+    return {query + os.urandom(16): os.urandom(4) for _ in range(count)}
+
+
+def errors(cache):
+    """Return what has been counted, by kind."""
+    figures = cache.figures().items()
+    return {name.removeprefix("errors_"): n for name, n in figures if name.startswith("errors_") and n}

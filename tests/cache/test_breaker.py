@@ -83,10 +83,40 @@ def test_after_a_probe_and_a_success_all_is_as_before(breaker, clock):
 
 def test_pauses_grow_up_to_a_bound(breaker):
     breaker.trip()
-    pauses = [breaker.next_pause() for _ in range(10)]
+    pauses = [breaker.next_pause() for _ in range(12)]
 
     assert pauses[:4] == [0.05, 0.1, 0.2, 0.4]
+    assert pauses[-1] == 30.0
+
+
+def test_a_server_that_is_there_but_late_is_tried_again_soon(breaker):
+    breaker.trip()
+    pauses = [breaker.next_pause() for _ in range(12)] + [breaker.next_pause(late=True) for _ in range(12)]
+
+    assert pauses[11:14] == [30.0, 1.0, 1.0]
     assert pauses[-1] == 1.0
+
+
+def test_pauses_grow_while_only_probes_work(breaker, clock):
+    pauses = []
+    for _ in range(12):
+        breaker.trip()
+        pauses.append(breaker.next_pause())
+        breaker.close()
+        clock.now += 1
+
+    assert pauses[:4] == [0.05, 0.1, 0.2, 0.4]
+    assert pauses[-1] == 30.0
+
+
+def test_an_old_outage_makes_no_pause_longer(breaker, clock):
+    breaker.trip()
+    breaker.next_pause()
+    breaker.close()
+    clock.now += 31
+    breaker.trip()
+
+    assert breaker.next_pause() == 0.05
 
 
 def test_chance_shortens_a_pause_by_half_at_most(clock):

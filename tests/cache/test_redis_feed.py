@@ -37,14 +37,60 @@ async def test_who_comes_later_hears_all_that_is_left_in_its_order(server):
 
 
 async def test_the_stream_is_bounded_and_ends_by_itself(server):
-    async with redis_cache(server.url, feed_length=100) as cache:
+    async with redis_cache(server.url, feed_length=100, feed_seconds=899.5) as cache:
         for number in range(2000):
             cache.feed.publish(b"message %d" % number)
         await until(lambda: cache.figures()["waiting_bytes"] == 0)
         (stream,) = server.tell("KEYS", "*:near")
 
         await until(lambda: server.tell("XLEN", stream) <= 300)
-        assert 0 < server.tell("TTL", stream) <= 86_400
+        assert 0 < server.tell("TTL", stream) <= 900
+
+
+async def test_a_message_that_is_too_old_goes_and_younger_ones_stay(server):
+    heard = []
+    async with redis_cache(server.url) as one, redis_cache(server.url, hear=heard.append):
+        one.feed.publish(b"too old")
+        await until(lambda: heard)
+        (stream,) = server.tell("KEYS", "*:near")
+        ((_, fields),) = server.tell("XRANGE", stream, "-", "+")
+        seconds, _ = server.tell("TIME")
+        server.tell("DEL", stream)
+        for age in (3610, 3590):
+            server.tell("XADD", stream, f"{(seconds - age) * 1000}-0", "m", fields[b"m"])
+        one.feed.publish(b"new")
+        await until(
+            lambda: server.tell("XRANGE", stream, "-", "+")[0][0] == b"%d-0" % ((seconds - 3590) * 1000)
+        )
+        assert server.tell("XLEN", stream) == 2
+
+
+async def test_a_stream_never_stays_without_an_end(server):
+    async with redis_cache(server.url, hear=lambda message: None) as cache:
+        cache.feed.publish(b"hello")
+        await until(lambda: server.tell("KEYS", "*:near"))
+        (stream,) = server.tell("KEYS", "*:near")
+        server.tell("PERSIST", stream)  # as if the connection had ended between XADD and EXPIRE
+        await until(lambda: server.tell("TTL", stream) > 0)
+
+
+async def test_what_is_cleared_is_deleted(server):
+    async with redis_cache(server.url) as one, redis_cache(server.url, hear=lambda message: None):
+        one.feed.publish(b"hello")
+        await until(lambda: server.tell("KEYS", "*:near"))
+        await one.clear()
+        await until(lambda: not server.tell("KEYS", "*:near"))
+
+
+async def test_what_is_cleared_while_the_server_is_away_is_deleted_when_it_is_back(server):
+    async with redis_cache(server.url) as cache:
+        cache.feed.publish(b"hello")
+        await until(lambda: server.tell("KEYS", "*:near"))
+        server.pause()
+        await until(lambda: not cache.figures()["up"])
+        await cache.clear()
+        server.go_on()
+        await until(lambda: not server.tell("KEYS", "*:near"))
 
 
 async def test_reading_goes_on_where_it_was_when_a_connection_breaks(server):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.cache.redis import RedisCache
+from proxy.cache.redis_token import is_token
 from tests.cache.opened import PATIENT, redis_cache, until, until_found, until_gone
 
 pytestmark = pytest.mark.store
@@ -81,14 +82,78 @@ async def test_a_server_that_is_always_late_is_not_used(server, caplog):
     await cache.close()
 
 
-async def test_whatever_stands_there_is_a_generation(server):
+@pytest.mark.parametrize("foreign", [b"", b"text", b"\0 {} \xff", b"0" * 27, b"f" * 28, b"0" * 10_000_000])
+async def test_what_is_no_generation_is_replaced_by_the_one_that_was_known(server, foreign):
+    told = []
     items = pairs(3)
     async with redis_cache(server.url) as one, redis_cache(server.url) as other:
-        server.tell("SET", "midrank:generation", b"\0 {} \xff" * 100)
-        await asyncio.sleep(0.05)
+        other.when_cleared(lambda: told.append("other"))
+        value = server.tell("GET", "midrank:generation")
         one.put_many(items, 60)
         await until_found(one, list(items))
+        server.tell("SET", "midrank:generation", foreign)
+        await until(lambda: server.tell("GETRANGE", "midrank:generation", 0, 99) == value)
+        assert await other.get_many(list(items)) == list(items.values())
+        assert one.figures()["up"]
+
+    assert told == []
+
+
+async def test_what_is_no_generation_is_replaced_by_who_knows_none(server):
+    server.tell("SET", "midrank:generation", "text")
+    async with redis_cache(server.url) as cache:
+        assert is_token(server.tell("GET", "midrank:generation"))
+        items = pairs(3)
+        cache.put_many(items, 60)
+        assert await until_found(cache, list(items)) == list(items.values())
+
+
+async def test_a_failover_to_older_data_does_not_undo_a_clear(server):
+    items = pairs(3)
+    async with redis_cache(server.url) as cache:
+        before = server.tell("GET", "midrank:generation")
+        cache.put_many(items, 60)
+        await until_found(cache, list(items))
+        await cache.clear()
+        after = server.tell("GET", "midrank:generation")
+        server.tell("SET", "midrank:generation", before)
+        await until(lambda: server.tell("GET", "midrank:generation") == after)
+
+        assert await cache.get_many(list(items)) == [None] * 3
+
+
+async def test_clearing_holds_against_a_clock_that_was_ahead(server):
+    server.tell("SET", "midrank:generation", "0f" + "0" * 26)  # of the year 2492
+    items = pairs(3)
+    async with redis_cache(server.url) as one, redis_cache(server.url) as other:
+        one.put_many(items, 60)
         await until_found(other, list(items))
+        assert await one.clear()
+        await until_gone(other, list(items))
+        assert await one.get_many(list(items)) == [None] * 3
+
+
+async def test_of_two_clears_at_once_one_holds_for_all(server):
+    async with redis_cache(server.url) as one, redis_cache(server.url) as other:
+        await asyncio.gather(one.clear(), other.clear())
+        items = pairs(3)
+        async with asyncio.timeout(20):
+            while None in await other.get_many(list(items)):
+                one.put_many(items, 60)
+                await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_comes_and_goes_is_not_told_of_each_time(server, caplog):
+    caplog.set_level("INFO")
+    async with redis_cache(server.url) as cache:
+        for _ in range(5):
+            cache._link.breaker.trip()
+            await until(lambda: cache.figures()["up"])
+
+    assert [record.message for record in caplog.records if record.name.startswith("proxy")] == [
+        "redis in use",
+        "redis left alone",
+    ]
 
 
 async def test_a_generation_of_another_type_is_an_error_until_it_is_gone(server):

@@ -179,6 +179,16 @@ async def test_a_failure_is_no_answer_for_all_who_wait_and_counts_for_each(reads
     assert link.breaker.is_open
 
 
+async def test_an_error_that_is_not_the_servers_is_not_held_against_it(reads, held, link):
+    """As for a slot of a cluster that is on its way to another node."""
+    held.reply = RedisFailed("other")
+    for _ in range(20):
+        assert await reads.get(keys("caller")) is None
+
+    assert link.errors == {"other": 20}
+    assert not link.breaker.is_open
+
+
 @pytest.mark.parametrize("reply", [None, b"text", 7, [], [b"too", b"few"], RedisFailed("other")])
 async def test_a_reply_of_another_shape_is_no_answer(reads, held, link, reply):
     held.reply = reply or 0

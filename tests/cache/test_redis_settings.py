@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from proxy.cache.redis import RedisCache
 from proxy.cache.redis_settings import Address, RedisSettings, read_url
 
 
@@ -48,6 +51,10 @@ def test_a_url_says_where_the_server_is(url, address):
         "redis+cluster://secret@here,",
         "redis://secret@:1",
         "unix://secret",
+        "redis://:secret@here?db=1",
+        "redis://:secret#1@here",
+        "redis+sentinel://:secret@here/ours?timeout=1",
+        "unix:///secret?db=1",
     ],
 )
 def test_what_is_no_url_of_a_redis_is_refused_without_being_quoted(url):
@@ -61,3 +68,23 @@ def test_settings_do_not_show_what_is_secret():
     shown = repr(RedisSettings("redis://:secret@here", password="secret", sentinel_password="secret"))
 
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("scheme", "files", "complaint"),
+    [
+        ("redis", ["ca_file"], "^ca_file: only"),
+        ("redis", ["cert_file", "key_file"], "^cert_file, key_file: only"),
+        ("redis+cluster", ["ca_file"], "^ca_file: only"),
+        ("rediss", ["key_file"], "^key_file: there is no cert_file"),
+        ("rediss", ["ca_file", "key_file"], "^key_file: there is no cert_file"),
+    ],
+)
+def test_files_that_would_not_be_used_are_refused(scheme, files, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        RedisCache(RedisSettings(f"{scheme}://here", **{name: Path("there.pem") for name in files}))
+
+
+@pytest.mark.parametrize("files", [[], ["ca_file"], ["cert_file"], ["ca_file", "cert_file", "key_file"]])
+def test_files_are_for_tls(files):
+    RedisCache(RedisSettings("rediss://here", **{name: Path("there.pem") for name in files}))

@@ -1,17 +1,16 @@
 """Real redis-servers as child processes, and what can happen to them: killed, paused, emptied, filled.
 
-Also with TLS under authorities of our own, under Sentinel, as a cluster; and a server that talks nonsense.
+Also with TLS under authorities of our own, under Sentinel and as a cluster.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -201,11 +200,12 @@ class Certificates(NamedTuple):
             "ssl_ca_certs": str(self.authority),
             "ssl_certfile": str(self.certificate),
             "ssl_keyfile": str(self.key),
+            "ssl_check_hostname": False,
         }
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Write the files, with the openssl command."""
+def make_certificates(folder: Path, names: str = f"IP:{HOST}") -> Certificates:
+    """Write the files, with the openssl command; `names` are those of the server, as it wants them."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl here: apt-get install openssl")
     made = Certificates(folder / "ca.crt", folder / "server.crt", folder / "server.key")
@@ -213,7 +213,7 @@ def make_certificates(folder: Path) -> Certificates:
     _openssl(
         "req", "-x509", *new_key, "-subj", "/CN=ours", "-keyout", folder / "ca.key", "-out", made.authority
     )
-    signed = ["-CA", made.authority, "-CAkey", folder / "ca.key", "-addext", f"subjectAltName=IP:{HOST}"]
+    signed = ["-CA", made.authority, "-CAkey", folder / "ca.key", "-addext", f"subjectAltName={names}"]
     _openssl(
         "req",
         "-x509",
@@ -231,25 +231,6 @@ def make_certificates(folder: Path) -> Certificates:
 
 def _openssl(*arguments: object) -> None:
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-
-@asynccontextmanager
-async def nonsense_server(answer: bytes):
-    """Answer whatever is asked with the same bytes; gives the URL."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.read(65536):
-                writer.write(answer)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(talk, HOST, 0)
-    async with server:
-        yield f"redis://{HOST}:{server.sockets[0].getsockname()[1]}"
 
 
 def wait_for(come_true: Callable[[], object], complaint: Callable[[], str]) -> None:

@@ -14,7 +14,19 @@ def test_a_tool_on_this_machine_may(peer, host):
 
 
 @pytest.mark.parametrize(
-    "peer", [None, "", "10.0.0.7", "127.0.0.6", "0.0.0.0", "::", "::ffff:10.0.0.7", "fe80::1%eth0", "2001:db8::1", "unix"]
+    "peer",
+    [
+        None,
+        "",
+        "10.0.0.7",
+        "127.0.0.6",
+        "0.0.0.0",
+        "::",
+        "::ffff:10.0.0.7",
+        "fe80::1%eth0",
+        "2001:db8::1",
+        "unix",
+    ],
 )
 def test_nobody_else_may(peer):
     assert "only this machine" in refusal(peer, {"host": "127.0.0.1:9000"})
