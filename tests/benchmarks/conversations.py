@@ -86,7 +86,7 @@ def stream(searches: int, seed: int = 0) -> Stream:
     said = [line for line, _ in zip(_interleaved(random), range(searches), strict=False)]
     texts = list(dict.fromkeys(one.text for one, _ in said))
     digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-    vectors = embedded(f"conversations-{digest}", texts)
+    vectors = _with_own_firsts(embedded(f"conversations-{digest}", texts))
     file, rankings = _ranked(digest, vectors)
     meanings = {one.text: one.meaning for one, _ in said}
     known = {
@@ -176,6 +176,17 @@ def _questions() -> list[list[_Said]]:
     return [several for several in phrasings.values() if len(several) >= FEWEST_PHRASINGS]
 
 
+def _with_own_firsts(vectors: np.typing.NDArray[np.float32]) -> np.typing.NDArray[np.float32]:
+    """Return the vectors with first numbers that differ, which is how the stand-in tells them apart."""
+    told_apart = vectors.copy()
+    firsts: set[float] = set()
+    for vector in told_apart:
+        while (first := float(vector[0])) in firsts:
+            vector[0] = np.nextafter(vector[0], np.float32(2))
+        firsts.add(first)
+    return told_apart
+
+
 def _ranked(digest: str, vectors: np.typing.NDArray[np.float32]) -> tuple[Path, list[list[str]]]:
     """Rank the documents for every vector; return the stand-in's file, and the ids alone."""
     documents = {f"{name}/{key}": text for name in CORPORA for key, text in load(name).documents.items()}
@@ -191,6 +202,5 @@ def _ranked(digest: str, vectors: np.typing.NDArray[np.float32]) -> tuple[Path, 
     ]
     file = KEPT / f"conversations-{digest}.json"
     firsts = [float(vector[0]) for vector in vectors]
-    assert len(set(firsts)) == len(firsts), "two vectors that the stand-in can't tell apart"
     file.write_bytes(orjson.dumps({"documents": documents, "rankings": rankings, "numbers": firsts}))
     return file, [found for found, _ in rankings]
