@@ -9,7 +9,9 @@ the store's own answer back to the page the app asked for::
     codecs/     one file per store protocol; pure: bytes in, bytes out, no I/O, no clock
     recovery    where the query's text comes from, since a vector search carries only numbers
     scoring/    (query, texts) -> scores; `Ranker` owns the deadline and never raises
+    cache/      where scores are kept: memory, Redis; never raises, never late
     upstream/   sockets out: one pooled client per store
+    rerank_api/ the same scorers for applications that fetch candidates themselves; offline/: for files
     policy      YAML -> frozen values, all errors at once
     app         the composition root: reads the policy, builds the stack above, starts and stops it
 

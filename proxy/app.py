@@ -10,15 +10,15 @@ import logging
 from concurrent.futures import Future
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from proxy import telemetry as names
+from proxy.breakers import Breakers
 from proxy.caches import Caches
 from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
 from proxy.codecs.text import TextFields
-from proxy.errors import BadConfig, Mistake
+from proxy.errors import BadConfig
 from proxy.figures import CACHE_FIGURES, MODEL_FIGURES
 from proxy.listeners.admin import AdminListener
 from proxy.listeners.http import HttpListener
@@ -26,21 +26,16 @@ from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import (
     ChromaStore,
-    CrossEncoderOnnxModel,
-    LateInteractionModel,
     QdrantStore,
-    split_address,
 )
+from proxy.policy_base import split_address
 from proxy.pulse import Pulse
+from proxy.rerank_front import RerankFront
+from proxy.scorers import build_scorer
 from proxy.scoring.cascade import Cascade
-from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Reading
-from proxy.scoring.late_interaction import LateInteraction
-from proxy.scoring.model_files import BUILT_IN_MODEL, locate
 from proxy.scoring.race import Race
 from proxy.scoring.ranker import Ranker
-from proxy.scoring.text_model import Encoding
 from proxy.scoring.tiers import Tiers
-from proxy.scoring.token_matrices import TokenMatrices
 from proxy.scoring.traced import Traced
 from proxy.scoring.warm_up import Learner
 from proxy.tasks import Tasks
@@ -52,7 +47,8 @@ if TYPE_CHECKING:
 
     from proxy.codecs.base import Codec, FieldsOf
     from proxy.model import WireRequest, WireResponse
-    from proxy.policy import Model, Policy, Scoring, Store
+    from proxy.policy import Policy, Store
+    from proxy.policy_scoring import Scoring
     from proxy.scoring.base import ModelScorer, Scorer, Tier
 
     Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
@@ -81,12 +77,19 @@ class App:
             for name in policy.used_models
         }
         self._scorers = {name: Traced(scorer, self._telemetry) for name, scorer in made.items()}
+        self._breakers = Breakers(policy, self._scorers)
         self._learners = {name: scorer for name, scorer in made.items() if isinstance(scorer, Learner)}
         self._rankers: dict[Scoring, Ranker] = {}
         self._stores: dict[str, _StoreFront] = {}
-        self.caches = Caches(policy, self._scorers)
+        self._rerank_api: RerankFront | None = None
+        self.caches = Caches(policy, self._breakers.tiers)
         self._admin = (
-            AdminListener(policy.admin, self.model_states, self.caches if self.caches.exist else None)
+            AdminListener(
+                policy.admin,
+                self._breakers.states,
+                self.caches if self.caches.exist else None,
+                details=self.model_details,
+            )
             if policy.admin
             else None
         )
@@ -100,20 +103,30 @@ class App:
         return {name: front.listener.address for name, front in self._stores.items()}
 
     @property
+    def rerank_api_address(self) -> tuple[str, int] | None:
+        """The bound host and port of the rerank API, if the policy has one."""
+        return self._rerank_api.address if self._rerank_api else None
+
+    @property
     def admin_address(self) -> tuple[str, int] | None:
         """The bound host and port of the admin listener, if the policy has one."""
         return self._admin.address if self._admin else None
 
-    def model_states(self) -> dict[str, str]:
-        """Say of every model in use whether it is `warming`, `ready` or `failed`."""
+    def model_details(self) -> dict[str, Mapping[str, object]]:
+        """Say of every model in use its figures, and why it is left alone, if it is."""
+        alone = self._breakers.details()
         return {
-            name: "failed" if scorer.failed else "ready" if scorer.ready else "warming"
-            for name, scorer in self._scorers.items()
+            name: {**alone.get(name, {}), "figures": figures}
+            for name, figures in self.model_figures().items()
         }
 
     def model_figures(self) -> dict[str, Mapping[str, float]]:
         """Say of every model in use what it tells about itself, see `figures.MODEL_FIGURES`."""
         return self.caches.model_figures()
+
+    def ranker(self, scoring: Scoring) -> Ranker:
+        """Return what ranks by a scoring of the policy's, once started: for who has candidates of his own."""
+        return self._rankers[scoring]
 
     async def start(self) -> None:
         """Open the listeners, then load the models behind them.
@@ -122,9 +135,7 @@ class App:
             BadConfig: an address can't be bound.
         """
         self._rankers = {
-            rule.scoring: Ranker(stack(rule.scoring, self.caches.tiers(rule.scoring)))
-            for rule in self._policy.rules
-            if rule.mode != "off"
+            scoring: Ranker(stack(scoring, self.caches.tiers(scoring))) for scoring in self._policy.scorings
         }
         self._loading.spawn(self._pulse.run(), "pulse")
         await self.caches.start()
@@ -142,6 +153,16 @@ class App:
                 await front.start()
                 where = "{}:{}".format(*front.listener.address)
                 _log.info("listening", extra={"store": store.name, "at": where, "upstream": store.upstream})
+            if self._policy.rerank_api:
+                self._rerank_api = RerankFront(
+                    self._policy,
+                    self._rankers[self._policy.rerank_api.scoring],
+                    states=self._breakers.states,
+                    telemetry=self._telemetry,
+                    pulse=self._pulse,
+                    secret=self.caches.secret,
+                )
+                await self._rerank_api.start()
             if self._admin:
                 await self._admin.start()
                 _log.info("admin listening", extra={"at": "{}:{}".format(*self._admin.address)})
@@ -160,11 +181,15 @@ class App:
 
     async def close(self, drain: float = 0.0) -> None:
         """Stop listening, give requests under way `drain` seconds, then let go of everything."""
-        await asyncio.gather(*(front.close(drain) for front in self._stores.values()))
-        self._stores = {}
+        closing = [front.close(drain) for front in self._stores.values()]
+        if self._rerank_api:
+            closing.append(self._rerank_api.close(drain))
+        await asyncio.gather(*closing)
+        self._stores, self._rerank_api = {}, None
         if self._admin:
             await self._admin.close()
         await self._loading.close()
+        await self._breakers.close()
         # Models first: closing one lets go of what its rankers still wait for.
         for scorer in self._scorers.values():
             await scorer.close()
@@ -193,27 +218,6 @@ def _asked_on(
         return answer.result(FIGURES_TIMEOUT)
     except (TimeoutError, RuntimeError):
         return {}
-
-
-def locate_models(policy: Policy) -> None:
-    """Check that the files of every model in use are there, without loading any.
-
-    Raises:
-        BadConfig: some are missing; all of them are named.
-    """
-    mistakes: list[Mistake] = []
-    for name in policy.used_models:
-        model = policy.models[name]
-        source = model.model if isinstance(model, CrossEncoderOnnxModel) else BUILT_IN_MODEL
-        try:
-            locate(source, key=f"models.{name}")
-        except BadConfig as error:
-            mistakes += [
-                Mistake("(policy)", f"models.{name}", f"{source!r}: {one.value}", one.allowed)
-                for one in error.mistakes
-            ]
-    if mistakes:
-        raise BadConfig(tuple(mistakes))
 
 
 class _Shared(NamedTuple):
@@ -293,48 +297,14 @@ def _fields_of(store: Store, names: CollectionNames) -> FieldsOf:
 
 
 def stack(scoring: Scoring, tiers: Mapping[str, Tier]) -> Scorer:
-    """Return a rule's tiers as one scorer."""
+    """Return a rule's tiers as one scorer; each is asked by a `Tiers`, which notes what came of it."""
     *better, last = (tiers[name] for name in scoring.models)
     match scoring.strategy:
         case "fit":
             return Tiers([*better, last])
         case "race":
-            return Race(Tiers(better), last)
+            return Race(Tiers(better), Tiers([last]))
         case "cascade":
-            return Cascade(Tiers(better), last, top=scoring.cascade_top)
+            return Cascade(Tiers(better), Tiers([last]), top=scoring.cascade_top)
         case _:
             assert_never(scoring.strategy)
-
-
-def build_scorer(name: str, model: Model) -> ModelScorer:
-    """Return the scorer that a model of the policy describes; it loads nothing yet."""
-    match model:
-        case LateInteractionModel():
-            matrices = TokenMatrices(
-                model.memory_mb * 2**20, path=Path(model.file) if model.file is not None else None
-            )
-            return LateInteraction(
-                BUILT_IN_MODEL,
-                name=name,
-                precision=model.precision,
-                encoding=Encoding(model.max_tokens, model.windows, model.pooling),
-                matrices=matrices,
-                threads=model.threads,
-                isolation=model.isolation,
-            )
-        case CrossEncoderOnnxModel():
-            return CrossEncoderOnnx(
-                model.model,
-                name=name,
-                precision=model.precision,
-                reading=Reading(
-                    max_tokens=model.max_tokens,
-                    min_tokens=min(model.min_tokens or model.max_tokens, model.max_tokens),
-                    windows=model.windows,
-                    per_search=model.max_search_tokens,
-                ),
-                threads=model.threads,
-                isolation=model.isolation,
-            )
-        case _:
-            assert_never(model)

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from proxy.cache.base import Cache
-    from proxy.policy import Policy, Scoring
+    from proxy.policy import Policy
     from proxy.policy_cache import CacheSettings, Semantic
+    from proxy.policy_scoring import Scoring
     from proxy.scoring.base import Tier
     from proxy.scoring.semantic_cache import Queries
-    from proxy.scoring.traced import Traced
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +41,18 @@ _WORST: dict[str, Callable[[float, float], float]] = {"near_threshold": min, "ne
 class Caches:
     """The caches of a process; with a policy that keeps nothing it hands out the models as they are."""
 
-    def __init__(self, policy: Policy, models: Mapping[str, Traced]) -> None:
+    def __init__(self, policy: Policy, models: Mapping[str, Tier]) -> None:
         self._settings = policy.cache
         self._models = models
         self.secret = _secret(policy.cache)
-        kept = any(_keeps(rule.scoring) for rule in policy.rules if rule.mode != "off")
+        kept = any(map(_keeps, policy.scorings))
         self._parts = _parts(policy.cache, self.secret) if kept else _Parts()
         self._storage = self._parts.together(policy.cache.ttl_s)
         self._exact: dict[str, ScoreCache] = {}
         self._semantic: dict[tuple[str, Semantic], SemanticCache] = {}
         self._near = NearQueries(policy.cache.near_queries, policy.cache.ttl_s)
         self._queries: Queries = self._near
-        wanted = [rule.cache.semantic for rule in policy.rules if rule.mode != "off"]
+        wanted = [scoring.cache.semantic for scoring in policy.scorings]
         embed = kept and any(semantic is not None and semantic.embed for semantic in wanted)
         self._embedder = QueryEmbedder() if embed else None
         if self._parts.redis is not None:

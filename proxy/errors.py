@@ -21,12 +21,16 @@ class Undecodable(Exception):
 
 
 class Unscored(Exception):
-    """A scorer that cannot score this job; `reason` is counted."""
+    """A scorer that cannot score this job; `reason` is counted.
 
-    def __init__(self, reason: Reason) -> None:
+    `retry_after` are the seconds for which it wants to be left alone, where it said so.
+    """
+
+    def __init__(self, reason: Reason, retry_after: float | None = None) -> None:
         """Keep the reason; the message is the same word."""
         super().__init__(reason.value)
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class Oversized(Exception):

@@ -44,12 +44,19 @@ def _searches(kind: str) -> Figure:
     return _total("midrank.cache.searches", "{search}", description, kind)
 
 
+def _tokens(kind: str) -> Figure:
+    description = "Tokens of prompts and answers; estimated where the server told none."
+    return _total("midrank.llm.tokens", "{token}", description, kind)
+
+
 # What models tell about themselves and the caches around them, by the names under which scorers have it.
 MODEL_FIGURES = {
     "load": Figure("midrank.model.load", "1", "Model time that is asked for, in units of what there is."),
     "waiting": Figure("midrank.model.waiting", "{text}", "Texts that wait to be computed."),
     "refused": _total("midrank.model.refused", "{search}", "Searches refused: too much to do."),
     "hung": _total("midrank.model.hung", "{call}", "Calls given up: they did not come back."),
+    "breaker": Figure("midrank.breaker.state", "1", "0: closed; 1: half open, a probe is due; 2: open."),
+    "breaker_openings": _total("midrank.breaker.openings", "{opening}", "Times a model was left alone."),
     "fixed_seconds": Figure("midrank.model.cost.fixed", "s", "Learnt cost of a call, whatever its length."),
     "token_seconds_p50": Figure(
         "midrank.model.cost.token.p50", "s", "Learnt cost of a token, in half of all calls."
@@ -66,6 +73,29 @@ MODEL_FIGURES = {
     ),
     "warm_up_dropped": _total("midrank.warm_up.dropped", "{text}", "Texts dropped: too many waited."),
     "warm_up_failed": _total("midrank.warm_up.failed", "{text}", "Texts given up: the model failed on them."),
+    "remote_calls": _total("midrank.remote.calls", "{call}", "Calls of rerank APIs, each counted once."),
+    "remote_retries": _total(
+        "midrank.remote.extra", "{call}", "Calls made once more: after a failure, beside a slow one.", "retry"
+    ),
+    "remote_hedges": _total(
+        "midrank.remote.extra", "{call}", "Calls made once more: after a failure, beside a slow one.", "hedge"
+    ),
+    "remote_failed": _total("midrank.remote.failed", "{call}", "Calls and retries without scores."),
+    "remote_rate_limited": _total("midrank.remote.rate_limited", "{call}", "Calls answered with 429."),
+    "remote_bad_answers": _total("midrank.remote.bad_answers", "{call}", "Calls answered with junk."),
+    "remote_ejected": Figure("midrank.remote.ejected", "{endpoint}", "Endpoints left out, as they fail."),
+    "remote_seconds_p50": Figure(
+        "midrank.remote.latency.p50", "s", "Time of a call, in half of the last ones."
+    ),
+    "remote_seconds_p95": Figure("midrank.remote.latency.p95", "s", "Time of a call, in 19 of 20 of them."),
+    "llm_calls": _total("midrank.llm.calls", "{call}", "Calls of large language models."),
+    "llm_retries": _total("midrank.llm.retries", "{call}", "Calls made once more, after a failure."),
+    "llm_bad_answers": _total("midrank.llm.bad_answers", "{call}", "Answers that are no order and no grade."),
+    "llm_input_tokens": _tokens("input"),
+    "llm_output_tokens": _tokens("output"),
+    "llm_input_tokens_estimated": _tokens("input_estimated"),
+    "llm_output_tokens_estimated": _tokens("output_estimated"),
+    "llm_cost": _total("midrank.llm.cost", "1", "Cost of all calls, in the currency of the policy's prices."),
     "cache_hits": _searches("exact"),
     "cache_partial_hits": _searches("partial"),
     "cache_near_hits": _searches("near"),

@@ -48,6 +48,12 @@ class Reason(StrEnum):
     OVERLOADED = "overloaded"
     SCORER_ERROR = "scorer_error"
     BAD_SCORES = "bad_scores"
+    BAD_RESPONSE = "bad_response"  # a rerank API's answer is none: junk, a wrong count, a redirect, ...
+    RATE_LIMITED = "rate_limited"
+    REMOTE_ERROR = "remote_error"  # a rerank API can't be reached, or failed
+    REMOTE_DENIED = "remote_denied"  # it does not take the key, or wants to be paid
+    REMOTE_REFUSED = "remote_refused"  # it does not take the request
+    BREAKER_OPEN = "breaker_open"  # the model has failed or been late too often: it is left alone for a while
     REFUSED = "refused"  # the store refused the widened request; the original was sent
     UNDECODABLE_REPLY = "undecodable_reply"
     INTERNAL_ERROR = "internal_error"
@@ -120,12 +126,20 @@ class Ranking:
     scores: tuple[float, ...] | None = None
 
 
+class Attempt(NamedTuple):
+    """A model that was considered for a search, and why it gave no scores; None if it did."""
+
+    model: str
+    reason: Reason | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the caller is told about one search, or about a call (the least good of its searches).
 
     Of the `scored` candidates, the scores of `known` ones came out of a cache. `near` is set where all are
     scored as an earlier query in other words: the cosine of the two, the least one of a call.
+    `attempts` are those of all its searches, one search after the other.
     """
 
     outcome: Outcome
@@ -134,6 +148,13 @@ class Verdict:
     candidates: int = 0
     known: int = 0
     near: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def chain(self) -> tuple[Attempt, ...]:
+        """The distinct attempts, if there is more to tell than that the one model in question had scores."""
+        distinct = tuple(dict.fromkeys(self.attempts))
+        return distinct if len(distinct) > 1 or any(one.reason for one in distinct) else ()
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
@@ -147,6 +168,7 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
         sum(verdict.candidates for verdict in verdicts),
         sum(verdict.known for verdict in verdicts),
         min((verdict.near for verdict in verdicts if verdict.near is not None), default=None),
+        tuple(attempt for verdict in verdicts for attempt in verdict.attempts),
     )
 
 

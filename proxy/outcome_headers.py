@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 if TYPE_CHECKING:
-    from proxy.model import Verdict, WireResponse
+    from proxy.model import Attempt, Verdict, WireResponse
+
+# RFC 9651, section 3.3.4: what may stand in a structured field without quotes.
+_TOKEN = re.compile(r"[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*")
+_NOT_IN_STRINGS = re.compile(r"[^\x20-\x7e]")
 
 
 def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -21,6 +26,8 @@ def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
         headers.append(("x-midrank-cached", f"{verdict.known}/{verdict.candidates}"))
     if verdict.near is not None:
         headers.append(("x-midrank-near", f"{verdict.near:.3f}"))
+    if verdict.chain:
+        headers.append(("x-midrank-attempts", ", ".join(map(_member, verdict.chain))))
     return tuple(headers)
 
 
@@ -33,3 +40,12 @@ def marked(response: WireResponse, verdict: Verdict, *, added: float, store: flo
     headers.extend(outcome_headers(verdict))
     headers.add("server-timing", f"midrank;dur={added * 1000:.2f}, store;dur={store * 1000:.2f}")
     return response._replace(headers=CIMultiDictProxy(headers))
+
+
+def _member(attempt: Attempt) -> str:
+    """Return a member of an RFC 9651 list: the model, with its reason as a parameter if it has one."""
+    model = attempt.model
+    if not _TOKEN.fullmatch(model):
+        escaped = _NOT_IN_STRINGS.sub("?", model).replace("\\", "\\\\").replace('"', '\\"')
+        model = f'"{escaped}"'
+    return model if attempt.reason is None else f"{model};{attempt.reason.value}"

@@ -28,6 +28,7 @@ from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
 from proxy.outcome_headers import marked, outcome_headers
 from proxy.plan import Plan, Prospect, make_plan, switched_off
 from proxy.pulse import Pulse
+from proxy.rank_span import describe
 from proxy.scopes import Scopes
 from proxy.scoring.ranker import Ranked
 from proxy.tasks import Tasks
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from proxy.model import Candidate, WireRequest, WireResponse
     from proxy.names import CollectionNames
     from proxy.plan import SearchPlan
-    from proxy.policy import Policy, Rule, Scoring
+    from proxy.policy import Policy, Rule
+    from proxy.policy_scoring import Scoring
     from proxy.scoring.base import Reach, Reuse
     from proxy.scoring.ranker import Ranker
     from proxy.scoring.warm_up import Learner
@@ -339,23 +341,12 @@ class Pipeline:
                 at_least=plan.rule.candidates.at_least,
                 tenant=self._store,
                 reuse=reuse,
+                blend=plan.rule.blend,
             )
             # A store that has no more rows has given all that were wanted.
             if search.narrowed is not None and len(candidates) >= search.depth:
                 ranked = ranked.out_of(search.wanted, search.narrowed)
-            if span.is_recording():
-                span.set_attributes(names.verdict_attributes(ranked.verdict))
-                if ranked.scorer is not None:
-                    span.set_attribute(names.RERANKER_MODEL, ranked.scorer)
-                if ranked.verdict.outcome is Outcome.FALLBACK and ranked.verdict.reason is not None:
-                    span.set_attribute(names.ERROR_TYPE, ranked.verdict.reason.value)
-                    span.set_status(StatusCode.ERROR)
-                span.set_attributes(
-                    names.document_attributes(names.RERANKER_INPUT, candidates, range(len(candidates)))
-                )
-                span.set_attributes(
-                    names.document_attributes(names.RERANKER_OUTPUT, candidates, ranked.order)
-                )
+            describe(span, ranked, candidates)
             return ranked
 
     def _note_depths(self, call: Call, plan: Plan, reuse: Sequence[Reuse], ranked: Sequence[Ranked]) -> None:

@@ -103,7 +103,7 @@ def make_plan(
         return Reason.MODE_OFF
     if prospect.row_limit == 0:
         return Reason.REFUSED
-    budget = _budget(headers, rule) - 2 * prospect.lag
+    budget = wished_budget(headers, rule.budget_ms) - 2 * prospect.lag
     patience = inherited(headers, prospect.timeout)
     patience = math.inf if patience is None else patience - RETURN_MARGIN - 2 * prospect.lag
     time_left = min(budget, patience - prospect.store_seconds)
@@ -168,11 +168,11 @@ def _search_plan(
     return SearchPlan(page, max(depth, end), depth, wanted, narrowed, text)
 
 
-def _budget(headers: CIMultiDictProxy[str], rule: Rule) -> float:
+def wished_budget(headers: CIMultiDictProxy[str], budget_ms: float) -> float:
     """Return the seconds that may be added: the policy's, or fewer where the caller asks for fewer."""
     try:
         wish = float(headers.get(BUDGET_HEADER, "inf"))
     except ValueError:
         wish = float("inf")
     # `not wish >= 0` is also true of NaN.
-    return min(rule.budget_ms, rule.budget_ms if not wish >= 0 else wish) / 1000
+    return min(budget_ms, budget_ms if not wish >= 0 else wish) / 1000

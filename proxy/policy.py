@@ -7,36 +7,27 @@ the search passes.
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from proxy.policy_base import Strict
-from proxy.policy_cache import CacheSettings, RuleCache
+from proxy.policy_base import Address, Strict
+from proxy.policy_breaker import Breaker, BreakerSettings, ModelSettings
+from proxy.policy_cache import CacheSettings
+from proxy.policy_llm import LlmModel
+from proxy.policy_remote import RemoteModel
+from proxy.policy_rerank_api import RerankApi
+from proxy.policy_scoring import Scored, Scoring
+from proxy.policy_torch import CrossEncoderTorchModel
 
 Mode = Literal["on", "shadow", "off"]
-
-_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):[0-9]{1,5}")
 
 
 def _mode(value: object) -> object:
     # YAML 1.1, which PyYAML speaks, reads a bare `on` as true and `off` as false.
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-
-
-def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value) or split_address(value)[1] > 65535:
-        raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001 or [::1]:8001")
-    return value
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return the host, without the brackets of IPv6, and the port of a checked HOST:PORT."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def _upstream(value: str) -> str:
@@ -58,7 +49,6 @@ def _chroma_field(value: str) -> str:
     return value
 
 
-Address = Annotated[str, AfterValidator(_address)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream)]
 
 
@@ -118,7 +108,7 @@ class QdrantStore(_Store):
 Store = Annotated[ChromaStore | QdrantStore, Field(discriminator="kind")]
 
 
-class _Local(Strict):
+class _Local(ModelSettings):
     precision: Literal["int8", "fp32"] = Field("int8", description="Number format of the model's weights.")
     threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: what the CPU quota allows.")
     isolation: Literal["thread", "process"] = Field(
@@ -167,7 +157,10 @@ class CrossEncoderOnnxModel(_Local):
     )
 
 
-Model = Annotated[LateInteractionModel | CrossEncoderOnnxModel, Field(discriminator="kind")]
+Model = Annotated[
+    LateInteractionModel | CrossEncoderOnnxModel | CrossEncoderTorchModel | RemoteModel | LlmModel,
+    Field(discriminator="kind"),
+]
 
 
 class Match(Strict):
@@ -198,7 +191,7 @@ class Candidates(Strict):
         return max(self.min, min(self.max, round(limit * self.factor)))
 
 
-class Rule(Strict):
+class Rule(Scored):
     """How the searches it matches are reranked."""
 
     match: Match = Field(Match(), description="Which searches it is for; all by default.")
@@ -210,59 +203,36 @@ class Rule(Strict):
     budget_ms: float = Field(
         150, gt=0, le=60000, description="Milliseconds that midrank may add to a search."
     )
-    rerank: tuple[str, ...] = Field(
-        ("default",),
-        min_length=1,
-        description="Models to rerank with, best first.",
-    )
-    strategy: Literal["fit", "race", "cascade"] = Field(
-        "fit",
-        description="fit: the best model that reaches at_least rows in time, the next where it fails; race: "
-        "the last one beside the others, in case they are late; cascade: the last one orders all rows, "
-        "the others the top of that.",
-    )
-    cascade_top: int = Field(10, ge=2, le=1000, description="Rows that a cascade's better models read.")
     scores: Literal["keep", "replace"] = Field(
         "keep", description="keep the store's scores on the hits, or replace them by the reranker's."
     )
-
-    cache: RuleCache = Field(RuleCache(), description="What is kept of its searches, and used again.")
-
-    @model_validator(mode="after")
-    def _enough_models(self) -> Rule:
-        if self.strategy != "fit" and len(self.rerank) < 2:
-            raise ValueError(f"a {self.strategy} takes two models or more in rerank, not {len(self.rerank)}")
-        return self
-
-    @property
-    def scoring(self) -> Scoring:
-        """What decides how its searches are scored; rules with equal ones share a ranker."""
-        return Scoring(self.rerank, self.strategy, self.cascade_top, self.cache)
-
-
-class Scoring(NamedTuple):
-    """The models of a rule, how they work together, and what is kept of their scores."""
-
-    models: tuple[str, ...]
-    strategy: Literal["fit", "race", "cascade"] = "fit"
-    cascade_top: int = 10
-    cache: RuleCache = RuleCache()
+    blend: float = Field(
+        0,
+        ge=0,
+        le=0.9,
+        description="Weight of the store's own score in the order, both standardised; 0: the reranker alone. "
+        "Where answers have no such score (Chroma without distances), it is not used.",
+    )
 
 
 class Policy(Strict):
     """Everything midrank needs to know."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    stores: tuple[Store, ...] = Field(
-        min_length=1, description="The stores in front of which midrank listens."
-    )
+    stores: tuple[Store, ...] = Field((), description="The stores in front of which midrank listens.")
     models: dict[str, Model] = Field(
         default={"default": LateInteractionModel(kind="late_interaction")}, description="Rerankers by name."
     )
     rules: tuple[Rule, ...] = Field((Rule(),), description="The first rule that matches a search decides.")
+    rerank_api: RerankApi | None = Field(
+        None, description="A rerank API for applications that fetch candidates themselves; none by default."
+    )
     cache: CacheSettings = Field(CacheSettings(), description="Where scores are kept.")
+    breaker: Breaker = Field(
+        BreakerSettings(), description="When a model is left alone; for models without one of their own."
+    )
     admin: Address | None = Field(
-        None, description="HOST:PORT of `/live`, `/ready` and `/cache`; none by default."
+        None, description="HOST:PORT of `/live`, `/ready`, `/status` and `/cache`; none by default."
     )
 
     @model_validator(mode="before")
@@ -278,8 +248,14 @@ class Policy(Strict):
         return {**data, "stores": stores}
 
     @model_validator(mode="after")
+    def _serves_something(self) -> Policy:
+        if not self.stores and self.rerank_api is None:
+            raise ValueError("should have one or more stores, or a rerank_api")
+        return self
+
+    @model_validator(mode="after")
     def _kept_somewhere(self) -> Policy:
-        if all(rule.cache.semantic is None for rule in self.rules):
+        if all(scoring.cache.semantic is None for scoring in self.scorings):
             return self
         if not self.cache.kept:
             raise ValueError(
@@ -303,5 +279,12 @@ class Policy(Strict):
 
     @property
     def used_models(self) -> tuple[str, ...]:
-        """The models that some rule reranks with, in the order they are first named."""
-        return tuple(dict.fromkeys(name for rule in self.rules if rule.mode != "off" for name in rule.rerank))
+        """The models that something is reranked with, in the order they are first named."""
+        return tuple(dict.fromkeys(name for scoring in self.scorings for name in scoring.models))
+
+    @property
+    def scorings(self) -> tuple[Scoring, ...]:
+        """How something is scored, each way once: by the rules that are not off, by the rerank API."""
+        rules = [rule for rule in self.rules if self.stores and rule.mode != "off"]
+        asked: list[Scored] = [*rules, *([self.rerank_api] if self.rerank_api is not None else [])]
+        return tuple(dict.fromkeys(one.scoring for one in asked))

@@ -1,11 +1,31 @@
-"""What all parts of a policy have in common: unknown keys are errors, and nothing changes once it is read."""
+"""What all parts of a policy have in common: they are strict and never change, and addresses look alike."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):[0-9]{1,5}")
 
 
 class Strict(BaseModel):
     """A part of a policy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value) or split_address(value)[1] > 65535:
+        raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001 or [::1]:8001")
+    return value
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return the host, without the brackets of IPv6, and the port of a checked HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+Address = Annotated[str, AfterValidator(_address)]

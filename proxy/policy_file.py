@@ -25,7 +25,7 @@ MAX_NODES = 20_000
 
 Key = tuple[str | int, ...]
 # Keys whose values are never shown, not even as they were written.
-_SECRET_KEYS = frozenset(("secret", "password", "sentinel_password"))
+_SECRET_KEYS = frozenset(("secret", "password", "sentinel_password", "api_key"))
 _REDIS_URL = ("redis", "url")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -92,7 +92,9 @@ class _Source:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             if node is None:
-                raise BadConfig((Mistake(self.file, "(file)", "empty", "a policy with at least `stores`"),))
+                raise BadConfig(
+                    (Mistake(self.file, "(file)", "empty", "a policy with stores or a rerank_api"),)
+                )
             self._walk(node, ())
             if self.mistakes:
                 raise BadConfig(tuple(self.mistakes))
@@ -161,12 +163,20 @@ class _Source:
     def cross_check(self, data: Any) -> None:
         """Check what spans several keys: names that must exist, or be distinct."""
         models = _at(data, ("models",)) or {"default": None}
-        for place, rule in enumerate(_list(_at(data, ("rules",)))):
-            for index, name in enumerate(_list(_at(rule, ("rerank",)))):
+        rules: list[Key] = [("rules", place) for place, _ in enumerate(_list(_at(data, ("rules",))))]
+        for asks in (*rules, ("rerank_api",)):
+            for index, name in enumerate(_list(_at(data, (*asks, "rerank")))):
                 if name not in models:
-                    place_of: Key = ("rules", place, "rerank", index)
                     known = f"a name under `models`: {', '.join(map(str, models))}"
-                    self.mistakes.append(self._mistake(place_of, repr(name), known))
+                    self.mistakes.append(self._mistake((*asks, "rerank", index), repr(name), known))
+        self._cross_check_addresses(data)
+
+    def _cross_check_addresses(self, data: Any) -> None:
+        """Check that whoever listens has an address of its own, and every store a name of its own."""
+        admin, api = _at(data, ("admin",)), _at(data, ("rerank_api", "listen"))
+        if isinstance(api, str) and api == admin and not api.endswith(":0"):
+            allowed = "an address of its own, not the admin's"
+            self.mistakes.append(self._mistake(("rerank_api", "listen"), repr(api), allowed))
         for field in ("name", "listen"):
             seen: dict[str, int] = {}
             for place, store in enumerate(_list(_at(data, ("stores",)))):
@@ -174,11 +184,8 @@ class _Source:
                 if not isinstance(value, str) or value.endswith(":0"):
                     continue
                 key: Key = ("stores", place, field)
-                if field == "listen" and value in (
-                    _at(data, ("admin",)),
-                    _authority(_at(store, ("upstream",))),
-                ):
-                    allowed = "an address of its own, not the upstream's and not the admin's"
+                if field == "listen" and value in (admin, api, _authority(_at(store, ("upstream",)))):
+                    allowed = "an address of its own: not the upstream's, the admin's or the rerank_api's"
                     self.mistakes.append(self._mistake(key, repr(value), allowed))
                 if value in seen:
                     allowed = f"different from the {field} of stores[{seen[value]}]"

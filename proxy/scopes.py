@@ -6,7 +6,7 @@ Credentials are read here, and leave as part of a keyed digest only.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -28,6 +28,20 @@ CACHE_HEADER = "x-midrank-cache"
 _WHO: tuple[ScopePart, ...] = ("tenant", "credentials")
 
 
+class Place(Protocol):
+    """Where is searched; a call is one."""
+
+    @property
+    def database(self) -> str:
+        """The part of the store that holds the collection."""
+        ...
+
+    @property
+    def collection(self) -> str:
+        """What the request calls the collection."""
+        ...
+
+
 class Scopes:
     """The scopes of one store's searches."""
 
@@ -42,7 +56,7 @@ class Scopes:
             return [NOTHING] * len(call.searches)
         return [self.reuse(rule.cache, request, call, search) for search in call.searches]
 
-    def reuse(self, rule: RuleCache, request: WireRequest, call: Call, search: Search) -> Reuse:
+    def reuse(self, rule: RuleCache, request: WireRequest, call: Place, search: Search) -> Reuse:
         """Say what of earlier searches this one may use: what its rule allows, or less if so wished."""
         wish = request.headers.get(CACHE_HEADER, "").strip().lower()
         if rule.exact == "off" or wish == "off" or not self._settings.kept:
@@ -54,7 +68,7 @@ class Scopes:
         where = self._digest(semantic.scope, request, call, search)
         return Reuse(scope=scope, near=Whereabouts(where, _vector(search.vector)))
 
-    def _digest(self, parts: Sequence[ScopePart], request: WireRequest, call: Call, search: Search) -> bytes:
+    def _digest(self, parts: Sequence[ScopePart], request: WireRequest, call: Place, search: Search) -> bytes:
         digest = hashlib.blake2b(digest_size=16, key=self._key, person=b"scope")
         fixed = [self._store, call.database, call.collection, search.space]
         for part in (*(one.encode() for one in fixed), *self._chosen(parts, request, search)):

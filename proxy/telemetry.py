@@ -44,6 +44,7 @@ KNOWN = "midrank.cache.known"
 NEAR = "midrank.cache.near"
 OUTCOME = "midrank.outcome"
 REASON = "midrank.reason"
+ATTEMPTS = "midrank.attempts"
 FATE = "midrank.write.fate"
 KIND = "midrank.kind"
 CACHE = "midrank.cache.name"
@@ -65,6 +66,7 @@ RERANKER_OUTPUT = "reranker.output_documents"
 MAX_DOCUMENTS = 10
 
 OUTCOMES_METRIC = "midrank.rank.outcomes"
+ATTEMPTS_METRIC = "midrank.rank.attempts"
 WRITES_METRIC = "midrank.writes"
 ADDED_METRIC = "midrank.exchange.added"
 # Seconds; made for budgets of 50 to 500 ms.
@@ -84,6 +86,9 @@ class Telemetry:
         self._tracer = tracer
         self._meter = meter
         self._outcomes = meter and meter.create_counter(OUTCOMES_METRIC, description="Searches by outcome.")
+        self._attempts = meter and meter.create_counter(
+            ATTEMPTS_METRIC, description="Models considered for searches, with the reason for no scores."
+        )
         self._writes = meter and meter.create_counter(
             WRITES_METRIC, description="Writes looked at for the texts of their documents."
         )
@@ -152,12 +157,16 @@ class Telemetry:
             make(name, [observe], unit=one.unit, description=one.description)
 
     def count(self, store: str, verdict: Verdict, added: float | None) -> None:
-        """Count an exchange and the seconds that midrank added to it, where it was not just passed on."""
+        """Count an exchange, the models tried for it, and the seconds added if it was not just passed on."""
         labels = {STORE: store, OUTCOME: verdict.outcome.value}
         if verdict.reason is not None:
             labels[REASON] = verdict.reason.value
         if self._outcomes:
             self._outcomes.add(1, labels)
+        if self._attempts:
+            for model, reason in verdict.attempts:
+                why = {} if reason is None else {REASON: reason.value}
+                self._attempts.add(1, {STORE: store, RERANKER_MODEL: model, **why})
         if self._added and added is not None:
             self._added.record(added, {STORE: store, OUTCOME: verdict.outcome.value})
 
@@ -177,9 +186,9 @@ def _attached(headers: Mapping[str, str]) -> Iterator[None]:
         context.detach(token)
 
 
-def verdict_attributes(verdict: Verdict) -> dict[str, str | float]:
+def verdict_attributes(verdict: Verdict) -> dict[str, str | float | tuple[str, ...]]:
     """Return a verdict as span attributes."""
-    attributes: dict[str, str | float] = {
+    attributes: dict[str, str | float | tuple[str, ...]] = {
         OUTCOME: verdict.outcome.value,
         SCORED: verdict.scored,
         CANDIDATES: verdict.candidates,
@@ -190,6 +199,10 @@ def verdict_attributes(verdict: Verdict) -> dict[str, str | float]:
         attributes[KNOWN] = verdict.known
     if verdict.near is not None:
         attributes[NEAR] = verdict.near
+    if verdict.chain:
+        attributes[ATTEMPTS] = tuple(
+            model if reason is None else f"{model};{reason.value}" for model, reason in verdict.chain
+        )
     return attributes
 
 

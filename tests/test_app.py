@@ -10,9 +10,10 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from proxy.app import App, locate_models
+from proxy.app import App
 from proxy.errors import BadConfig, Mistake
 from proxy.policy import Policy
+from proxy.scorers import locate_models
 from proxy.telemetry import Telemetry
 from tests.fakes.odd_scorers import NeverReady, Reversing
 

@@ -34,6 +34,23 @@ def test_models_of_rules_that_are_off_are_not_loaded():
     assert policy.used_models == ()
 
 
+def test_a_rerank_api_needs_no_store_and_loads_what_it_asks_for_alone():
+    models = {name: {"kind": "late_interaction"} for name in ("default", "other")}
+    api = {"listen": "127.0.0.1:0", "rerank": ["other"]}
+    alone = Policy.model_validate({"models": models, "rerank_api": api})
+    beside = Policy.model_validate({"models": models, "rerank_api": api, "stores": [STORE]})
+
+    assert alone.used_models == ("other",)
+    assert beside.used_models == ("default", "other")
+    assert alone.scorings == (alone.rerank_api.scoring,)
+
+
+def test_a_rerank_api_that_scores_as_a_rule_does_shares_its_ranker():
+    policy = Policy.model_validate({"stores": [STORE], "rerank_api": {"listen": "127.0.0.1:0"}})
+
+    assert len(policy.scorings) == 1
+
+
 def test_upstreams_have_no_trailing_slash():
     assert Policy.model_validate({"stores": [STORE]}).stores[0].upstream == "http://127.0.0.1:6333"
 

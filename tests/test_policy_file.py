@@ -74,8 +74,8 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ),
         (
             "policy.yaml:10: models.default.max_token: unknown key - did you mean `max_tokens`? "
-            "allowed: file, isolation, kind, long_texts, max_document_tokens, max_tokens, memory_mb, "
-            "pooling, precision, threads"
+            "allowed: breaker, file, isolation, kind, long_texts, max_document_tokens, max_tokens, "
+            "memory_mb, pooling, precision, threads"
         ),
         (
             "policy.yaml:12: rules[0].match.colection: unknown key - did you mean `collection`? "
@@ -97,7 +97,7 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ("", "(file): empty"),
         ("a: [", "(yaml): "),
         ("just words", "(file): 'just words' - should be a mapping"),
-        ("stores: []", "stores: []"),
+        ("stores: []", "should have one or more stores, or a rerank_api"),
         ("stores: {}", "stores: {}"),
         ("stores: [5]", "stores[0]: 5 - should be a mapping"),
         (GOOD + "stores: []", "stores: given twice - each key once"),
@@ -114,6 +114,24 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ),
         (GOOD + "admin: 127.0.0.1:70000", "admin: '127.0.0.1:70000' - should be HOST:PORT"),
         (GOOD + "rules: [{mode: maybe}]", "rules[0].mode: 'maybe' - should be 'on', 'shadow' or 'off'"),
+        (GOOD + "rerank_api: {listen: 127.0.0.1:8001}", "stores[0].listen: '127.0.0.1:8001' - an address"),
+        (
+            GOOD + "rerank_api: {listen: 127.0.0.1:9}\nadmin: 127.0.0.1:9",
+            "rerank_api.listen: '127.0.0.1:9' - an address of its own, not the admin's",
+        ),
+        (
+            GOOD + "rerank_api: {listen: 127.0.0.1:9, rerank: [other]}",
+            "rerank_api.rerank[0]: 'other' - a name under `models`: default",
+        ),
+        (GOOD + "rerank_api: {listen: 127.0.0.1:9, strategy: race}", "a race takes two models or more"),
+        (
+            GOOD + "rerank_api: {listen: 127.0.0.1:9, api_key: ' '}",
+            "rerank_api.api_key: (not shown) - should",
+        ),
+        (
+            GOOD + "rerank_api: {on_trouble: panic}",
+            "rerank_api.on_trouble: 'panic' - should be 'input_order'",
+        ),
         (GOOD + "rules: [{strategy: race}]", "a race takes two models or more in rerank, not 1"),
         (GOOD + "rules: [{strategy: fastest}]", "rules[0].strategy: 'fastest' - should be 'fit'"),
         (GOOD + "models: {m: {kind: gpt}}", "models.m.kind: 'gpt' - should be one of"),

@@ -17,12 +17,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from proxy.errors import UPSTREAM_UNREACHABLE, BadConfig, Unanswerable
 from proxy.figures import MODEL_FIGURES
+from proxy.model import Attempt, Outcome, Reason, Verdict
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy, Rule
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.traced import Traced
-from proxy.telemetry import RERANKER_MODEL, Telemetry, telemetry_from_environment
+from proxy.telemetry import RERANKER_MODEL, Telemetry, telemetry_from_environment, verdict_attributes
 from tests.fakes.odd_scorers import Crashing, Reversing
 from tests.fakes.toy_codec import ToyCodec, ToyStore, toy_request
 
@@ -269,3 +270,12 @@ async def test_spans_reach_a_collector(monkeypatch):
     attributes = {item.key: item.value.string_value for item in resource.resource.attributes}
     assert attributes["service.name"] == "shop"
     assert [span.name for scope in resource.scope_spans for span in scope.spans] == ["midrank.exchange"]
+
+
+def test_the_models_that_were_tried_are_an_attribute():
+    tried = (Attempt("jina", Reason.RATE_LIMITED), Attempt("local"))
+
+    attributes = verdict_attributes(Verdict(Outcome.RERANKED, attempts=tried))
+
+    assert attributes["midrank.attempts"] == ("jina;rate_limited", "local")
+    assert "midrank.attempts" not in verdict_attributes(Verdict(Outcome.RERANKED, attempts=tried[1:]))

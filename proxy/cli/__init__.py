@@ -1,6 +1,7 @@
 """The `midrank` command: one file per subcommand, each with `add_arguments` and `run`.
 
-Exit codes: 0 done, 1 failed while running, 2 the command line, policy or a model is wrong, 130 interrupted.
+Exit codes: 0 done, 1 failed while running, 2 the command line, policy or a model is wrong, 3 out of money,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
-from proxy.cli import cache, check, demo, prepare, run, schema
+from proxy.cli import cache, check, demo, prepare, rerank, run, schema, status
 from proxy.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ COMMANDS: dict[str, Any] = {
     "run": run,
     "check": check,
     "prepare": prepare,
+    "rerank": rerank,
+    "status": status,
     "cache": cache,
     "demo": demo,
     "schema": schema,

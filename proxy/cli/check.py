@@ -1,6 +1,6 @@
-"""midrank check: print what a policy would run, or every mistake in it.
+"""midrank check: print what a policy would run and what is doubtful about it, or every mistake in it.
 
-Exit code 2 when there are mistakes.
+Exit code 2 when there are mistakes; doubts are none.
 """
 
 from __future__ import annotations
@@ -8,14 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.app import locate_models
+from proxy.cli.policy_warnings import policy_warnings
 from proxy.policy_file import load_policy
+from proxy.scorers import locate_models
 
 if TYPE_CHECKING:
     import argparse
 
     from proxy.policy import Policy, Rule
     from proxy.policy_cache import CacheSettings, RuleCache
+    from proxy.policy_rerank_api import RerankApi
+    from proxy.policy_scoring import Scored
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +36,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(policy: Policy) -> str:
     """Say in plain lines what a policy does."""
-    lines = ["stores"]
+    lines = ["stores"] if policy.stores else []
     lines += [f"  {store.name}: {store.kind} {store.listen} -> {store.upstream}" for store in policy.stores]
     lines.append("models")
     for name, model in policy.models.items():
         settings = ", ".join(f"{key} {value}" for key, value in model if key != "kind" and value is not None)
         unused = "" if name in policy.used_models else " (no rule uses it)"
         lines.append(f"  {name}: {model.kind}, {settings}{unused}")
-    lines.append("rules, the first that matches decides")
-    lines += [f"  {place}. {_describe_rule(rule)}" for place, rule in enumerate(policy.rules, 1)]
-    lines.append("  otherwise: off")
+    if policy.stores:
+        lines.append("rules, the first that matches decides")
+        lines += [f"  {place}. {_describe_rule(rule)}" for place, rule in enumerate(policy.rules, 1)]
+        lines.append("  otherwise: off")
+    if policy.rerank_api:
+        lines.append(_describe_rerank_api(policy.rerank_api))
     lines += _describe_cache(policy.cache)
     if policy.admin:
         lines.append(f"admin {policy.admin}")
+    lines += [f"warning: {warning}" for warning in policy_warnings(policy)]
     return "\n".join(lines)
+
+
+def _describe_rerank_api(api: RerankApi) -> str:
+    trouble = "answers the input's order" if api.on_trouble == "input_order" else "answers 503"
+    return (
+        f"rerank API {api.listen}: up to {api.max_documents} documents with {_describe_models(api)} "
+        f"within {api.budget_ms:g} ms, {trouble} without scores; {_describe_reuse(api.cache)}"
+    )
 
 
 def _describe_cache(cache: CacheSettings) -> list[str]:
@@ -55,14 +70,9 @@ def _describe_cache(cache: CacheSettings) -> list[str]:
         # What stands in front of the hosts is a password.
         scheme, _, rest = cache.redis.url.partition("://")
         where.append(f"{scheme}://{rest.rpartition('@')[2]}, waited for {cache.redis.timeout_ms:g} ms")
-    lines = [
+    return [
         f"scores are kept for {cache.ttl_s:g} s in {' and '.join(where)}" if where else "no scores are kept"
     ]
-    if cache.redis is not None and cache.secret is None:
-        lines.append(
-            "  warning: without cache.secret, who reads Redis can test whether a known query or text is there"
-        )
-    return lines
 
 
 def _describe_rule(rule: Rule) -> str:
@@ -87,7 +97,7 @@ def _describe_reuse(cache: RuleCache) -> str:
     return f"exact cache {cache.exact}, semantic from cosine {semantic.threshold:g} within one {scope}"
 
 
-def _describe_models(rule: Rule) -> str:
+def _describe_models(rule: Scored) -> str:
     *better, last = rule.rerank
     match rule.strategy:
         case "race":

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from proxy.app import App, locate_models
+from proxy.app import App
 from proxy.cli.policy_source import add_policy_arguments, policy_from
 from proxy.logs import log_to_stderr
+from proxy.scorers import locate_models
 from proxy.tasks import Tasks
 from proxy.telemetry import telemetry_from_environment
 

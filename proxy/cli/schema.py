@@ -19,7 +19,12 @@ from proxy.policy import (
     Rule,
     Text,
 )
+from proxy.policy_breaker import BreakerSettings
 from proxy.policy_cache import CacheSettings, RedisSettings, RuleCache, Semantic
+from proxy.policy_llm import LlmModel, LlmPrices
+from proxy.policy_remote import RemoteModel
+from proxy.policy_rerank_api import RerankApi
+from proxy.policy_torch import CrossEncoderTorchModel
 
 if TYPE_CHECKING:
     import argparse
@@ -36,11 +41,17 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("stores[].text.GLOB, kind: qdrant", Text),
     ("models.NAME, kind: late_interaction", LateInteractionModel),
     ("models.NAME, kind: cross_encoder_onnx", CrossEncoderOnnxModel),
+    ("models.NAME, kind: cross_encoder_torch", CrossEncoderTorchModel),
+    ("models.NAME, kind: remote", RemoteModel),
+    ("models.NAME, kind: llm", LlmModel),
+    ("models.NAME.prices, kind: llm", LlmPrices),
+    ("models.NAME.breaker", BreakerSettings),
     ("rules[]", Rule),
     ("rules[].match", Match),
     ("rules[].candidates", Candidates),
     ("rules[].cache", RuleCache),
     ("rules[].cache.semantic", Semantic),
+    ("rerank_api", RerankApi),
     ("cache", CacheSettings),
     ("cache.redis", RedisSettings),
 )

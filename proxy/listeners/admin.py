@@ -1,12 +1,14 @@
-"""The admin port: is the process alive, is it ready, what is in its caches.
+"""The admin port: is the process alive, is it ready, how are its models, what is in its caches.
 
     GET /live        200 as long as the event loop turns
     GET /ready       200 once every model has scored one batch, 503 until then
+    GET /status      every model with its state and figures, and why it is left alone, if it is; as JSON
     GET /cache       figures of the caches, as JSON; 404 without a cache
     DELETE /cache    forget all scores; 403 to whoever is not a tool on this machine, see `operators.py`
 
 Neither probe depends on a store or on a cache: midrank passes requests through whatever its models do, and a
-probe that followed a dependency would take the app down together with it.
+probe that followed a dependency would take the app down together with it. So a model whose breaker is open
+does not make midrank unready: it is told as `open`, or `half_open`, beside a status that stays `ready`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from aiohttp import hdrs, web
 
 from proxy.errors import BadConfig, Mistake
 from proxy.listeners.operators import refusal
-from proxy.policy import split_address
+from proxy.policy_base import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,14 +42,20 @@ class CacheControl(Protocol):
 
 
 class AdminListener:
-    """Serves the probes and, where there is one, the cache."""
+    """Serves the probes, the models' states and, where there is one, the cache."""
 
     def __init__(
-        self, address: str, models: Callable[[], Mapping[str, str]], cache: CacheControl | None = None
+        self,
+        address: str,
+        models: Callable[[], Mapping[str, str]],
+        cache: CacheControl | None = None,
+        details: Callable[[], Mapping[str, Mapping[str, object]]] = dict,
     ) -> None:
+        """Take what tells a state for every model, by name, and `details`, which JSON can hold, for some."""
         self._host, self._port = split_address(address)
         self._models = models
         self._cache = cache
+        self._details = details
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -84,12 +92,15 @@ class AdminListener:
             return _json(200, {"status": "alive"})
         if request.path == "/ready":
             models = self._models()
-            states = set(models.values())
-            status = "failed" if "failed" in states else "warming" if "warming" in states else "ready"
+            status = _status(models)
             return _json(200 if status == "ready" else 503, {"status": status, "models": models})
+        if request.path == "/status":
+            models, details = self._models(), self._details()
+            told = {name: {"state": state, **details.get(name, {})} for name, state in models.items()}
+            return _json(200, {"status": _status(models), "models": told})
         if request.path == "/cache":
             return await self._answer_about_cache(request)
-        return _error(404, "not_found", "there are /live, /ready and /cache")
+        return _error(404, "not_found", "there are /live, /ready, /status and /cache")
 
     async def _answer_about_cache(self, request: web.BaseRequest) -> web.Response:
         if self._cache is None:
@@ -108,6 +119,11 @@ class AdminListener:
             return _json(200, {"status": "cleared"})
         _log.warning("cache cleared here, and elsewhere once Redis is there")
         return _json(202, {"status": "cleared here; Redis is away, and is told as soon as it is back"})
+
+
+def _status(models: Mapping[str, str]) -> str:
+    states = set(models.values())
+    return "failed" if "failed" in states else "warming" if "warming" in states else "ready"
 
 
 def _error(status: int, error: str, message: str) -> web.Response:

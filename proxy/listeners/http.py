@@ -6,34 +6,33 @@ through keeps its bytes in both directions; see `http_request` for what is refus
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import hdrs, http_parser, web
+from aiohttp import hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from proxy.errors import BadConfig, Mistake, Unanswerable
-from proxy.listeners.http_connection import Connection, HttpLimits
+from proxy.errors import Unanswerable
 from proxy.listeners.http_copy import Copy
 from proxy.listeners.http_relay import relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
+from proxy.listeners.http_server import HttpServer
 from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
-from proxy.tasks import Tasks
 from proxy.upstream.http_headers import request_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp import web
+
+    from proxy.listeners.http_connection import Connection, HttpLimits
     from proxy.upstream.http import HttpUpstream
 
 _log = logging.getLogger(__name__)
 
 # A body up to this size is forwarded in one piece once it is here, which is cheaper than streaming it.
 _SMALL_BODY = 64 * 1024
-_SWEEPS_PER_TIMEOUT = 10
 # What a search is told that the store gives no answer to.
 _NO_ANSWER = (("x-midrank", Outcome.PASSED.value), ("x-midrank-reason", Reason.STORE_ERROR.value))
 
@@ -90,24 +89,17 @@ class HttpListener:
         """Take what to serve; `name` is the store's in messages, port 0 any free one."""
         self._exchange = exchange
         self._upstream = upstream
-        self._host = host
-        self._port = port
         self._name = name
-        self._limits = limits or HttpLimits()
-        self._clients: set[Connection] = set()
-        self._serving = 0
+        self._server = HttpServer(
+            self._serve, host=host, port=port, owner=(f"store {name}", "listen"), limits=limits
+        )
+        self._limits = self._server.limits
         self._copied_writes = 0
-        self._idle = asyncio.Event()
-        self._draining = False
-        self._tasks = Tasks()
-        self._sockets: asyncio.Server | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """The host and port that are listened on, once started."""
-        assert self._sockets is not None, "not started"
-        host, port, *_ = self._sockets.sockets[0].getsockname()
-        return host, port
+        return self._server.address
 
     async def start(self) -> None:
         """Listen.
@@ -115,62 +107,13 @@ class HttpListener:
         Raises:
             BadConfig: the address can't be bound, or the fast HTTP parser is missing.
         """
-        if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-            raise BadConfig(
-                (
-                    Mistake(
-                        "(installation)",
-                        "aiohttp",
-                        "pure Python, without its C extension",
-                        "a build with the C parser; AIOHTTP_NO_EXTENSIONS unset",
-                    ),
-                )
-            )
-        loop = asyncio.get_running_loop()
-        server = web.Server(self._serve, handler_cancellation=True)
-        try:
-            self._sockets = await loop.create_server(
-                lambda: Connection(server, self._clients, self._limits, loop),
-                self._host,
-                self._port,
-                backlog=1024,
-            )
-        except OSError as error:
-            why = error.strerror or "unusable"
-            raise BadConfig(
-                (
-                    Mistake(
-                        f"store {self._name}",
-                        "listen",
-                        f"{self._host}:{self._port}",
-                        f"a free address; {why}",
-                    ),
-                )
-            ) from error
-        self._tasks.spawn(self._sweep(), f"midrank.sweep.{self._name}")
+        await self._server.start()
 
     async def close(self, grace: float) -> None:
         """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        if self._sockets is None:
-            return
-        self._sockets.close()
-        self._draining = True
-        for client in tuple(self._clients):
-            if not client.serving:
-                client.force_close()
-        await self._until_idle(grace)
-        for client in tuple(self._clients):
-            client.force_close()
-        # Cancelled requests end at once; this only keeps their upstream from being closed under them.
-        await self._until_idle(1.0)
-        await self._tasks.close()
+        await self._server.close(grace)
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; the framework calls this for every head that it could parse."""
-        client = request.protocol
-        assert isinstance(client, Connection)
-        client.begin()
-        self._serving += 1
+    async def _serve(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
         claimed = False
         try:
             target = check(request)
@@ -187,15 +130,10 @@ class HttpListener:
             else:
                 _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
             # Only a failure of the store says nothing against this client's next request.
-            keep_alive = error.fault.http_status in (502, 504) and self._keeps_alive(request)
+            keep_alive = error.fault.http_status in (502, 504) and self._server.keeps_alive(request)
             extra = _NO_ANSWER if claimed else ()
             out = refusal(error, request, keep_alive=keep_alive, extra=extra)
             return Written(rest=out, keep_alive=keep_alive)
-        finally:
-            client.end()
-            self._serving -= 1
-            if not self._serving:
-                self._idle.set()
 
     async def _passed(
         self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
@@ -253,7 +191,7 @@ class HttpListener:
             return await self._forward(
                 request, client, target, headers, body, extra=answer.headers, again=True
             )
-        keep_alive = self._keeps_alive(request)
+        keep_alive = self._server.keeps_alive(request)
         out = whole_answer(answer, request, keep_alive=keep_alive)
         return Written(rest=out, keep_alive=keep_alive)
 
@@ -283,7 +221,12 @@ class HttpListener:
             if response.status != 200 or hdrs.CONTENT_ENCODING in response.headers:
                 learnt = None
             answered = await relay(
-                response, request, client, keep_alive=self._keeps_alive(request), extra=extra, copy=learnt
+                response,
+                request,
+                client,
+                keep_alive=self._server.keeps_alive(request),
+                extra=extra,
+                copy=learnt,
             )
         finally:
             response.release()
@@ -294,25 +237,3 @@ class HttpListener:
                 WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), copied)
             )
         return answered
-
-    def _keeps_alive(self, request: web.BaseRequest) -> bool:
-        return bool(request.keep_alive) and not self._draining
-
-    async def _until_idle(self, patience: float) -> None:
-        """Wait until nothing is served any more, for so many seconds at most."""
-        if not self._serving:
-            return
-        self._idle.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._idle.wait()
-
-    async def _sweep(self) -> None:
-        """Check the patience with every client, for ever."""
-        shortest = min(self._limits.head_timeout, self._limits.body_timeout)
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(shortest / _SWEEPS_PER_TIMEOUT)
-            now = loop.time()
-            for client in tuple(self._clients):
-                client.check_patience(now)

@@ -81,14 +81,15 @@ def passing_head(
 
 
 def whole_answer(response: WireResponse, request: web.BaseRequest, *, keep_alive: bool) -> bytes:
-    """Return an exchange's answer, head and body."""
+    """Return an answer that is here as a whole: its head, and its body unless only the head was asked for."""
     headers = [
         (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
         for name, value in response.headers.items()
     ]
     headers.append((b"Content-Length", b"%d" % len(response.body)))
     reason = _REASONS.get(response.status, b"")
-    return _head(response.status, reason, headers, request, keep_alive=keep_alive) + response.body
+    head = _head(response.status, reason, headers, request, keep_alive=keep_alive)
+    return head if request.method == hdrs.METH_HEAD else head + response.body
 
 
 def refusal(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from proxy.model import Reason
+from proxy.scoring.attempts import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,6 +75,7 @@ class ScoreJob:
     fairly with the others: the store that is searched. `found(place, score)` is told a score the moment it is
     there, if it would be the same at any other time; some may be told at the end alone. `known` is what the
     cache of the tier that is asked has found already. An `audit` is no search of a user: it is not counted.
+    `attempts` is told which models are considered for it, and what came of that.
     """
 
     query: str
@@ -85,6 +87,7 @@ class ScoreJob:
     reuse: Reuse = FREELY
     known: Known | None = None
     audit: bool = False
+    attempts: Attempts = field(default_factory=Attempts, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Scores:
     `values` is float32, shape (n,), higher is better; NaN marks a text that was not scored before the
     deadline: partial results are normal, not an error. `scorer` names who scored. `missing` is the reason for
     NaN: `late`, or `overloaded` where fewer texts were begun than there would have been time for without the
-    others. `abridged` tells that, for want of time, less was read of the texts than the identity says.
+    others; behind an API also what went wrong with a part of the texts. `abridged` tells that, for want of
+    time, less was read of the texts than the identity says.
 
     `cached` is True only when no model ran for this job; `known` of the scores came out of a cache, and with
     `near` they are those of an earlier query, of that cosine to the one asked.

@@ -19,26 +19,41 @@ _log = logging.getLogger(__name__)
 
 async def checked_scores(scorer: Scorer, job: ScoreJob) -> Scores | Reason:
     """Return the scorer's scores if they are what it promises; raise nothing but our own cancellation."""
+    try:
+        return await valid_scores(scorer, job)
+    except Unscored as unscored:
+        return unscored.reason
+
+
+async def valid_scores(scorer: Scorer, job: ScoreJob) -> Scores:
+    """Return the scorer's scores if they are what it promises, some at least.
+
+    Raises:
+        Unscored: they are not, or there are none; nothing else leaves, but our own cancellation.
+    """
     if not scorer.ready:
-        return Reason.WARMING
+        raise Unscored(Reason.WARMING)
     try:
         scores = await scorer.score(job)
         valid = _are_valid(scores, len(job.texts))
-    except Unscored as unscored:
-        return unscored.reason
-    except asyncio.CancelledError:
+    except Unscored:
+        raise
+    except asyncio.CancelledError as error:
         # A scorer may let the cancellation of something of its own escape; only ours may leave.
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise
         _log.error("scorer failed", extra={"scorer": scorer.name})
-        return Reason.SCORER_ERROR
-    except Exception:  # noqa: BLE001 - whatever a scorer does, the app gets the store's order
+        raise Unscored(Reason.SCORER_ERROR) from error
+    except Exception as error:
+        # Whatever a scorer does, the app gets the store's order.
         _log.exception("scorer failed", extra={"scorer": scorer.name})
-        return Reason.SCORER_ERROR
+        raise Unscored(Reason.SCORER_ERROR) from error
     if not valid:
         _log.error("scorer answered junk", extra={"scorer": scorer.name})
-        return Reason.BAD_SCORES
-    return Reason.LATE if np.isnan(scores.values).all() else scores
+        raise Unscored(Reason.BAD_SCORES)
+    if np.isnan(scores.values).all():
+        raise Unscored(Reason.LATE)
+    return scores
 
 
 async def looked_up(tier: Tier, job: ScoreJob) -> ScoreJob:

@@ -74,7 +74,6 @@ class Engine(Generic[Item, Output]):
         *,
         name: str,
         threads: int = 1,
-        batch_size: int = 1,
         live_limit: int = 8192,
         idle_limit: int = 1024,
         patience: float = _PATIENCE,
@@ -82,7 +81,6 @@ class Engine(Generic[Item, Output]):
         """Take the model; `live_limit` and `idle_limit` bound the items that wait."""
         self._model = model
         self._name = name
-        self._batch_size = batch_size
         self._live: Lane[Item, Output] = Lane(live_limit)
         self._idle: Lane[Item, Output] = Lane(idle_limit)
         self._threads = threads
@@ -144,7 +142,7 @@ class Engine(Generic[Item, Output]):
             Unscored: the model failed on one.
         """
         for sample in samples:
-            for count in {1, self._batch_size}:
+            for count in {1, self._model.batch_size}:
                 for _ in range(_CALIBRATION_ROUNDS):
                     await self.submit([sample] * count, idle=True)
 
@@ -241,8 +239,8 @@ class Engine(Generic[Item, Output]):
         return max(sum(costs) / self._threads + tail, *costs)
 
     def _costs(self, sizes: Sequence[int]) -> list[float]:
-        """Predict the seconds of items, as part of full batches."""
-        size = self._batch_size
+        """Predict the seconds of items, as part of batches that are as full as these can make them."""
+        size = max(1, min(self._model.batch_size, len(sizes)))
         return [self.cost.cost(Shape(size, size * tokens)).mean / size for tokens in sizes]
 
     def _time_until(self, deadline: float) -> float:
@@ -284,7 +282,7 @@ class Engine(Generic[Item, Output]):
                 self._begin(worker, batch)
 
     def _next_batch(self) -> Batch[Item, Output] | None:
-        now, size = self._time(), self._batch_size
+        now, size = self._time(), self._model.batch_size
         evenly = not self._live.in_time(now, self._threads)
         batch = self._live.next_batch(now, size, served=self._admission.served, evenly=evenly)
         if batch is None and not self._machine.live:

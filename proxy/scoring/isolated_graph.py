@@ -39,6 +39,8 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 class IsolatedGraph:
     """A `TextGraph` whose model runs in another process, on as many threads as there are connections."""
 
+    batch_size = 1  # as in this process: the other one has a `LocalTextGraph`
+
     def __init__(
         self, prepared: PreparedModel, connections: int, *, module: str = "proxy.scoring.graph_process"
     ) -> None:

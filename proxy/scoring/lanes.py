@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from heapq import nsmallest
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from proxy.errors import Unscored
@@ -195,6 +195,9 @@ class Lane(Generic[Item, Output]):
         They come from the jobs with the earliest deadlines, from near the top of their lists. Of equal
         deadlines the job that came first counts as the earlier one. With `served`, the seconds that each
         tenant has had, the tenant with the least of it goes first; `evenly`, the job that has got least.
+
+        There are no more items than are done before the deadline of the first: at that moment a batch that
+        is still computed is worth nothing.
         """
         jobs = [job for job in self._jobs if job.pending and job.deadline > now and not job.done.done()]
         if not jobs:
@@ -210,7 +213,7 @@ class Lane(Generic[Item, Output]):
         first = min(jobs, key=_deadline)
         parts = [Part(first, next(iter(first.pending)), self)]
         if size > 1 and not first.alone:
-            parts += self._alike(first, jobs, size)
+            parts = _in_time([*parts, *self._alike(first, jobs, size)], first.deadline - now)
         for part in parts:
             part.job.take(part.place)
             if not part.job.pending:
@@ -245,3 +248,9 @@ class Lane(Generic[Item, Output]):
 
 def _deadline(job: Job[Item, Output]) -> float:
     return job.deadline
+
+
+def _in_time(parts: list[Part[Item, Output]], seconds: float) -> list[Part[Item, Output]]:
+    """Return the first parts that are done together in so many seconds; one in any case."""
+    costs = accumulate(part.job.costs[part.place] for part in parts)
+    return parts[: max(1, sum(cost <= seconds for cost in costs))]

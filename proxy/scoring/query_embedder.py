@@ -144,6 +144,11 @@ class SentenceModel:
     def __init__(self, graph: TextGraph) -> None:
         self._graph = graph
 
+    @property
+    def batch_size(self) -> int:
+        """What the graph takes in one call."""
+        return self._graph.batch_size
+
     def size(self, item: str) -> int:
         """Return the estimated tokens."""
         return _tokens(item)

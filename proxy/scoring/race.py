@@ -10,6 +10,7 @@ import numpy as np
 
 from proxy.errors import Unscored
 from proxy.model import Reason
+from proxy.scoring.attempts import Attempts
 from proxy.scoring.base import farthest
 from proxy.scoring.checked import checked_scores
 from proxy.tasks import Tasks
@@ -59,24 +60,28 @@ class Race:
             Unscored: neither has any; the reason is the floor's.
         """
         until = job.deadline + _GRACE
+        # Each with attempts of its own: those of the winner are told last.
+        jobs = [replace(job, attempts=Attempts()) for _ in range(2)]
         tasks = [
-            self._tasks.spawn(checked_scores(one, job), f"race:{one.name}")
-            for one in (self._better, self._floor)
+            self._tasks.spawn(checked_scores(one, its), f"race:{one.name}")
+            for one, its in zip((self._better, self._floor), jobs, strict=True)
         ]
         try:
             better = await _result(tasks[0], until)
             if not isinstance(better, Reason) and _scored(better) == len(job.texts):
                 # Nothing is left to win; but unless the floor is done too, a model is at work for it.
+                job.attempts.add(jobs[0].attempts)
                 return replace(better, cached=better.cached and await _is_cached(tasks[1]))
             floor = await _result(tasks[1], until)
         finally:
             for task in tasks:
                 task.cancel()
-        if isinstance(floor, Reason):
-            if isinstance(better, Reason):
-                raise Unscored(floor)
-            return better
-        winner = floor if isinstance(better, Reason) or _scored(better) < _scored(floor) else better
+        floor_wins = _scored(floor) > _scored(better) or isinstance(better, Reason)
+        for one in jobs if floor_wins else reversed(jobs):
+            job.attempts.add(one.attempts)
+        winner = floor if floor_wins else better
+        if isinstance(winner, Reason):
+            raise Unscored(winner)
         return replace(winner, cached=False)  # the better one's model ran, or tried to
 
     async def close(self) -> None:
@@ -99,5 +104,5 @@ async def _is_cached(task: asyncio.Task[Scores | Reason]) -> bool:
     return not isinstance(result, Reason) and result.cached
 
 
-def _scored(scores: Scores) -> int:
-    return int(np.count_nonzero(~np.isnan(scores.values)))
+def _scored(scores: Scores | Reason) -> int:
+    return 0 if isinstance(scores, Reason) else int(np.count_nonzero(~np.isnan(scores.values)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from proxy.model import Outcome, Reason, Verdict
 from proxy.scoring.base import FREELY, Reach, ScoreJob, Scores
+from proxy.scoring.blend import blended
 from proxy.scoring.checked import checked_scores
 from proxy.scoring.order import falling_scores, order_by_score
 from proxy.tasks import Tasks
@@ -18,7 +19,7 @@ from proxy.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxy.model import Candidate
+    from proxy.model import Attempt, Candidate
     from proxy.scoring.base import Reuse, Scorer
 
 # The scorer is told to be done this many seconds before the ranker stops waiting for it: time to hand
@@ -37,20 +38,24 @@ class Ranked:
     scorer: str | None = None
 
     @classmethod
-    def store_order(cls, total: int, outcome: Outcome, reason: Reason) -> Ranked:
+    def store_order(
+        cls, total: int, outcome: Outcome, reason: Reason, attempts: tuple[Attempt, ...] = ()
+    ) -> Ranked:
         """Return the identity, and why it stands."""
-        return cls(tuple(range(total)), Verdict(outcome, reason, 0, total))
+        return cls(tuple(range(total)), Verdict(outcome, reason, 0, total, attempts=attempts))
 
     @classmethod
-    def by_score(cls, scores: Scores, readable: Sequence[int], total: int) -> Ranked:
+    def by_score(
+        cls, scores: Scores, readable: Sequence[int], total: int, attempts: tuple[Attempt, ...] = ()
+    ) -> Ranked:
         """Return the order that valid scores give."""
         order = order_by_score(scores.values, readable, total)
         scored = int(np.count_nonzero(~np.isnan(scores.values)))
-        counts = (scored, len(readable), scores.known, scores.near)
+        told = (scored, len(readable), scores.known, scores.near, attempts)
         if scored < len(readable):
-            verdict = Verdict(Outcome.PARTIAL, scores.missing, *counts)
+            verdict = Verdict(Outcome.PARTIAL, scores.missing, *told)
         else:
-            verdict = Verdict(Outcome.CACHED if scores.cached else Outcome.RERANKED, None, *counts)
+            verdict = Verdict(Outcome.CACHED if scores.cached else Outcome.RERANKED, None, *told)
         return cls(order, verdict, falling_scores(scores.values, readable, order), scores.scorer)
 
     def out_of(self, wanted: int, reason: Reason) -> Ranked:
@@ -85,25 +90,33 @@ class Ranker:
         window: int,
         deadline: float,
         at_least: int = 1,
+        fewest: int = 2,
         tenant: str = "",
         reuse: Reuse = FREELY,
+        blend: float = 0.0,
     ) -> Ranked:
         """Order the first `window` candidates; the others follow. `deadline` is an event-loop time.
 
-        `at_least`, `tenant` and `reuse` are the job's, see `ScoreJob`.
+        `at_least`, `tenant` and `reuse` are the job's, see `ScoreJob`; `blend` is the weight of the store's
+        own scores, see `blended`. Fewer candidates than `fewest` are left alone: one has no order to be found
+        out.
         """
         readable = [index for index, one in enumerate(candidates[:window]) if one.text is not None]
         total = len(candidates)
-        if total < 2:
+        if total < fewest:
             return Ranked.store_order(total, Outcome.PASSED, Reason.TOO_FEW)
         if not readable:
             return Ranked.store_order(total, Outcome.PASSED, Reason.NO_TEXT)
         texts = tuple(candidates[index].text or "" for index in readable)
         job = ScoreJob(query, texts, deadline - HANDOVER, at_least, tenant, reuse=reuse)
         scores = await self._scores(job, deadline)
+        attempts = tuple(job.attempts)
         if isinstance(scores, Reason):
-            return Ranked.store_order(total, Outcome.FALLBACK, scores)
-        return Ranked.by_score(scores, readable, total)
+            return Ranked.store_order(total, Outcome.FALLBACK, scores, attempts)
+        if blend:
+            own = [candidates[index].score for index in readable]
+            scores = replace(scores, values=blended(scores.values, own, blend))
+        return Ranked.by_score(scores, readable, total, attempts)
 
     async def close(self) -> None:
         """Give up on scorers that are still at work."""

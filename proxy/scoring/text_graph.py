@@ -1,6 +1,6 @@
 """Texts in, arrays out: a tokenizer and a graph, as one blocking thing that any thread may call.
 
-`LocalTextGraph` runs in this process; whatever runs a model elsewhere offers the same two methods.
+`LocalTextGraph` runs in this process; whatever runs a model elsewhere, or otherwise, offers the same.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class TextInput(NamedTuple):
 class TextGraph(Protocol):
     """Runs texts through a model. Blocks; several threads may call it at once."""
 
+    @property
+    def batch_size(self) -> int:
+        """How many texts it wants in one call, at most."""
+        ...
+
     def run(self, inputs: Sequence[TextInput]) -> list[NDArray[np.float32]]:
         """Return an array for every input, in their order.
 
@@ -55,6 +60,9 @@ class TextGraph(Protocol):
 
 class LocalTextGraph:
     """A model in this process."""
+
+    # Alone a text needs no padding, and its int8 scale is its own: docs/decisions/004-one-text-per-call.md.
+    batch_size = 1
 
     def __init__(self, prepared: PreparedModel) -> None:
         """Load tokenizer and graph, which takes the model's size in memory."""

@@ -80,6 +80,11 @@ class TextModel:
         self._graph = graph
         self._encoding = encoding
 
+    @property
+    def batch_size(self) -> int:
+        """What the graph takes in one call."""
+        return self._graph.batch_size
+
     def size(self, item: Question | Passage) -> int:
         """Return the estimated tokens: real ones are counted later, off the event loop."""
         return item_tokens(item, self._encoding)

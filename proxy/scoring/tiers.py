@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ class Tiers:
 
     A tier is passed over if it is predicted to score fewer texts than the job wants at least. If no other has
     scores, the one of those that gets farthest is asked after all: a few texts are better than none. A tier
-    that fails leaves the rest of the time to the next.
+    that fails leaves the rest of the time to the next. What came of each is noted in the job's `attempts`.
     """
 
     def __init__(self, tiers: Sequence[Tier]) -> None:
@@ -56,22 +57,26 @@ class Tiers:
             Unscored: no tier has; the reason is the last one's.
         """
         reason = Reason.WARMING
-        ready = [tier for tier in self._tiers if tier.ready]
+        several = sum(tier.ready for tier in self._tiers) > 1
         wanted = min(job.at_least, len(job.texts))
         passed_over: list[tuple[int, Tier, ScoreJob]] = []
         tried = 0
-        for tier in ready:
+        for tier in self._tiers:
+            if not tier.ready:
+                job.attempts.failed(tier.name, Reason.WARMING)
+                continue
             known = await looked_up(tier, job)
-            if len(ready) > 1 and (reach := tier.reach(known)) < wanted:
+            if several and (reach := tier.reach(known)) < wanted:
+                job.attempts.failed(tier.name, _why_passed_over(tier, job))
                 passed_over.append((reach, tier, known))
                 continue
-            scores = await checked_scores(tier, known)
+            scores = await _asked(tier, known)
             if not isinstance(scores, Reason):
                 return replace(scores, cached=scores.cached and not tried)
             reason = scores
             tried += 1  # a model ran, or may have
         for _, tier, known in sorted(passed_over, key=lambda one: -one[0]):
-            scores = await checked_scores(tier, known)
+            scores = await _asked(tier, known)
             if not isinstance(scores, Reason):
                 return replace(scores, cached=scores.cached and not tried)
             reason = scores
@@ -80,3 +85,17 @@ class Tiers:
 
     async def close(self) -> None:
         """Do nothing: tiers are closed by their owner."""
+
+
+async def _asked(tier: Tier, job: ScoreJob) -> Scores | Reason:
+    job.attempts.asked(tier.name)
+    scores = await checked_scores(tier, job)
+    if isinstance(scores, Reason):
+        job.attempts.failed(tier.name, scores)
+    else:
+        job.attempts.scored(tier.name)
+    return scores
+
+
+def _why_passed_over(tier: Tier, job: ScoreJob) -> Reason:
+    return tier.usual_reach(job.deadline - asyncio.get_running_loop().time()).reason

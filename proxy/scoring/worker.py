@@ -20,6 +20,11 @@ _Output_co = TypeVar("_Output_co", covariant=True)
 class Model(Protocol[_Item_contra, _Output_co]):
     """A blocking model, called by the engine's threads only, by several of them at once."""
 
+    @property
+    def batch_size(self) -> int:
+        """How many items it wants in one call, at most. Asked on the event loop; may change at any time."""
+        ...
+
     def size(self, item: _Item_contra) -> int:
         """Return about how many tokens an item has. Called on the event loop."""
         ...

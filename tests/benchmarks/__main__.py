@@ -15,12 +15,16 @@ BENCHMARKS = (
     "proxy_overhead",
     "scoring_latency",
     "quality",
+    "local_rerankers",
+    "gpu_rerank",
+    "blend",
     "near_lookup",
     "wrong_hits",
     "cache_quality",
     "cache_lookup",
     "cache_replay",
     "cache_failure",
+    "remote_faults",
     "throughput",
     "cost_growth",
     "prediction",
@@ -28,6 +32,7 @@ BENCHMARKS = (
     "promises",
     "warm_up",
     "isolation",
+    "rerank_api",
 )
 
 

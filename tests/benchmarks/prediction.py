@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from proxy.scoring.base import ScoreJob
-from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Pair, pair_tokens
+from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
+from proxy.scoring.text_pairs import Pair, pair_tokens
 from tests.benchmarks import results
 from tests.benchmarks.prose import QUERIES, passages
 from tests.benchmarks.shared import CROSS_ENCODER, KEPT

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import threading
-from contextlib import contextmanager
 
 import orjson
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from proxy.cli import main
 from proxy.listeners.admin import AdminListener
 from tests.fakes.raw_http import RawStore
+from tests.fakes.served import served
 
 FIGURES = {"replicas": "alone", "memory": {"entries": 12345, "hit_rate": 0.5}, "redis": {"errors": 0}}
 POLICY = "stores: [{kind: chroma, listen: '127.0.0.1:1', upstream: 'http://127.0.0.1:2'}]\n"
@@ -27,22 +25,6 @@ class Cache:
     async def clear(self):
         self.cleared = True
         return True
-
-
-@contextmanager
-def served(make):
-    """Run an async context manager in a thread with a loop of its own: the command blocks this one."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = make()
-    try:
-        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-    finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 class Admin:

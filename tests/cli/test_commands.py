@@ -106,7 +106,7 @@ def test_mistakes_exit_with_two_and_name_the_place(policy_file, capsys):
     assert main(["check", path]) == 2
     assert capsys.readouterr().err == (
         f"midrank: {path}:7: rules[0].budget: unknown key - did you mean `budget_ms`? "
-        "allowed: budget_ms, cache, candidates, cascade_top, match, mode, rerank, scores, strategy\n"
+        "allowed: blend, budget_ms, cache, candidates, cascade_top, match, mode, rerank, scores, strategy\n"
     )
 
 
@@ -177,3 +177,20 @@ def test_help_is_there(arguments, capsys):
 def test_the_schema_is_printed(capsys):
     assert main(["schema"]) == 0
     assert '"$schema"' in capsys.readouterr().out
+
+
+def test_check_tells_of_a_rerank_api_and_who_may_use_it(tmp_path, capsys):
+    path = tmp_path / "policy.yaml"
+    path.write_text("rerank_api: {listen: '0.0.0.0:8100', on_trouble: error, budget_ms: 250}\n")
+    assert main(["check", str(path)]) == 0
+
+    told = capsys.readouterr().out
+    assert "rerank API 0.0.0.0:8100: up to 1000 documents with default within 250 ms, answers 503" in told
+    assert "warning: without rerank_api.api_key" in told
+    assert "stores" not in told
+
+    path.write_text("rerank_api: {listen: '0.0.0.0:8100', api_key: hush-hush}\n")
+    assert main(["check", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "warning" not in told
+    assert "hush-hush" not in told

@@ -22,6 +22,13 @@ for client in (
     "llama_index.vector_stores.qdrant",
     "haystack_integrations.document_stores.chroma",
     "haystack_integrations.document_stores.qdrant",
+    "cohere",
+    "langchain_cohere",
+    "llama_index.postprocessor.cohere_rerank",
+    "llama_index.postprocessor.jinaai_rerank",
+    "llama_index.postprocessor.tei_rerank",
+    "haystack_integrations.components.rankers.cohere",
+    "haystack_integrations.components.rankers.jina",
     "opentelemetry.instrumentation.httpx",
 ):
     pytest.importorskip(client, reason=f"no {client}: pip install 'midrank[clients]'")

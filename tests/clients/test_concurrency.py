@@ -93,7 +93,9 @@ async def test_a_scorer_that_dies_costs_no_request(store, windows):
         reranked = answer.headers["x-midrank"] == "reranked"
         order = last_of(windows[number])[1] if reranked else windows[number]
         assert answer.json()["ids"] == [order[:5]]
-        assert answer.headers.get("x-midrank-reason") == (None if reranked else "scorer_error")
+        reason = answer.headers.get("x-midrank-reason")
+        # After a while of that it is left alone.
+        assert reason in ({None} if reranked else {"scorer_error", "breaker_open"})
 
 
 @pytest.mark.parametrize("fault", FAULTY, ids=lambda fault: fault().name)

@@ -8,8 +8,9 @@ import chromadb
 import httpx
 import pytest
 
-from proxy.app import App, build_scorer
+from proxy.app import App
 from proxy.policy import LateInteractionModel
+from proxy.scorers import build_scorer
 from tests.clients.doors import single_door
 from tests.fakes.running import running
 from tests.fakes.servers import Address

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from qdrant_client import QdrantClient, models
 
-from proxy.app import App, build_scorer
+from proxy.app import App
 from proxy.policy import LateInteractionModel
+from proxy.scorers import build_scorer
 from tests.clients.doors import single_door
 from tests.fakes.servers import Address
 

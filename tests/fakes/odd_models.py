@@ -15,6 +15,7 @@ class Doubling:
     """Returns every number twice as large, and keeps the batches it was given."""
 
     batches: list[tuple[int, ...]] = field(default_factory=list)
+    batch_size: int = 1
 
     def size(self, item: int) -> int:
         return item

@@ -24,7 +24,7 @@ JOIN_TIMEOUT = 30.0  # seconds; a thread that outlives this would hang the test 
 def running(
     policy: Policy, scorers: Mapping[str, Scorer] | None = None, *, warm: bool = False
 ) -> Iterator[Mapping[str, Address]]:
-    """Run midrank; give every store's address by its name.
+    """Run midrank; give every store's address by its name, and the rerank API's by `rerank_api`.
 
     `scorers` stand in for models of the policy; `warm` waits until the policy's own models are loaded.
     """
@@ -37,7 +37,8 @@ def running(
         try:
             if warm:
                 asyncio.run_coroutine_threadsafe(app.loaded(), loop).result(LOAD_TIMEOUT)
-            yield {name: Address(*address) for name, address in app.addresses.items()}
+            api = {"rerank_api": app.rerank_api_address} if app.rerank_api_address else {}
+            yield {name: Address(*address) for name, address in (app.addresses | api).items()}
         finally:
             asyncio.run_coroutine_threadsafe(app.close(), loop).result(JOIN_TIMEOUT)
     finally:

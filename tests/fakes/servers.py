@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 REPO = Path(__file__).parents[2]
 START_TIMEOUT = 60.0  # seconds; a cold import of the client libraries on a busy machine takes ten
@@ -76,12 +76,27 @@ def qdrant_server(*options: str) -> Iterator[Address]:
 @contextmanager
 def midrank_server(kind: str, store: Address, **policy: Any) -> Iterator[Child]:
     """Run midrank in front of `store` as `midrank run` does; gives it once every model is ready."""
-    address, admin = free_address(), free_address()
+    address = free_address()
+    listen = {"kind": kind, "listen": f"{address.host}:{address.port}", "upstream": store.url}
+    with _midrank(address, {"stores": [listen], **policy}) as child:
+        yield child
+
+
+@contextmanager
+def rerank_api_server(settings: Mapping[str, Any], **policy: Any) -> Iterator[Child]:
+    """Run midrank's rerank API alone, as `midrank run` does; gives it once every model is ready."""
+    address = free_address()
+    api = {"listen": f"{address.host}:{address.port}", **settings}
+    with _midrank(address, {"rerank_api": api, **policy}) as child:
+        yield child
+
+
+@contextmanager
+def _midrank(address: Address, policy: Mapping[str, Any]) -> Iterator[Child]:
+    admin = free_address()
     with TemporaryDirectory(prefix="midrank-policy-") as folder:
         path = Path(folder, "policy.yaml")
-        listen = {"kind": kind, "listen": f"{address.host}:{address.port}", "upstream": store.url}
-        rules = {"stores": [listen], "admin": f"{admin.host}:{admin.port}", **policy}
-        path.write_bytes(orjson.dumps(rules))  # JSON is YAML
+        path.write_bytes(orjson.dumps({"admin": f"{admin.host}:{admin.port}", **policy}))  # JSON is YAML
         with _process([sys.executable, "-m", "proxy", "run", "--policy", str(path)]) as log:
             _wait_until_it_answers(f"{admin.url}/ready", log)
             yield Child(address, log.process.pid, admin)

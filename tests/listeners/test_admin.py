@@ -30,8 +30,8 @@ class CountingCache:
 async def admin():
     listeners = []
 
-    async def start(cache=None, models=None, address="127.0.0.1:0"):
-        listener = AdminListener(address, lambda: models or {}, cache)
+    async def start(cache=None, models=None, address="127.0.0.1:0", details=None):
+        listener = AdminListener(address, lambda: models or {}, cache, lambda: details or {})
         listeners.append(listener)
         await listener.start()
         return listener
@@ -57,6 +57,7 @@ async def ask(listener, method, path, **headers):
         ({}, 200, "ready"),
         ({"a": "ready", "b": "warming"}, 503, "warming"),
         ({"a": "failed", "b": "warming"}, 503, "failed"),
+        ({"a": "open", "b": "half_open"}, 200, "ready"),
     ],
 )
 async def test_it_is_ready_when_all_models_are(admin, models, status, word):
@@ -64,6 +65,24 @@ async def test_it_is_ready_when_all_models_are(admin, models, status, word):
 
     assert (await ask(listener, "GET", "/live"))[0] == 200
     assert (await ask(listener, "GET", "/ready"))[:2] == (status, {"status": word, "models": models})
+
+
+async def test_models_tell_how_they_are_at_length(admin):
+    states = {"a": "open", "b": "ready"}
+    listener = await admin(
+        models=states, details={"a": {"reason": "rate_limited", "figures": {"breaker": 2}}}
+    )
+
+    assert (await ask(listener, "GET", "/status"))[:2] == (
+        200,
+        {
+            "status": "ready",
+            "models": {
+                "a": {"state": "open", "reason": "rate_limited", "figures": {"breaker": 2}},
+                "b": {"state": "ready"},
+            },
+        },
+    )
 
 
 async def test_the_cache_tells_its_figures(admin):

@@ -15,6 +15,7 @@ from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.cascade import Cascade
 from proxy.scoring.order import order_by_score
+from proxy.scoring.tiers import Tiers
 from tests.fakes.odd_scorers import Crashing, FormulaScorer, NeverReady, Refusing, Reversing
 
 
@@ -120,3 +121,14 @@ async def test_a_cascade_names_and_describes_itself():
     cascade = Cascade(NeverReady(), Reversing(ready=True), top=2)
     assert (cascade.name, cascade.ready, cascade.pointwise) == ("reversing>never_ready", True, False)
     assert cascade.usual_reach(1.0).texts == float("inf")
+
+
+async def test_both_are_attempts():
+    cheap, better = Reversing(ready=True), Crashing(ready=True)
+    job = ScoreJob("q", ("a", "b"), float("inf"))
+    await Cascade(Tiers([better]), Tiers([cheap]), top=2).score(job)
+
+    assert [(one.model, one.reason) for one in job.attempts] == [
+        ("reversing", None),
+        ("crashing", Reason.SCORER_ERROR),
+    ]

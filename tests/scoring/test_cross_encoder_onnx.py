@@ -13,9 +13,11 @@ from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.cost_model import Shape
-from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx, Pair, Reading, pair_tokens
+from proxy.scoring.cross_encoder import Reading
+from proxy.scoring.cross_encoder_onnx import CrossEncoderOnnx
 from proxy.scoring.prepared_model import prepare
 from proxy.scoring.text_graph import TextInput
+from proxy.scoring.text_pairs import Pair, pair_tokens
 from proxy.scoring.text_reader import TextReader
 from tests.fakes.tiny_bert import POSITIONS, logit
 

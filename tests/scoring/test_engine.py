@@ -59,13 +59,31 @@ async def test_every_item_gets_its_own_output():
 
 
 async def test_outputs_come_back_in_the_order_of_the_items_whatever_the_batches():
-    async with running(Doubling(), batch_size=4) as engine:
+    async with running(Doubling(batch_size=4)) as engine:
         items = [9, 1, 8, 2, 7, 3, 6, 4, 5]
         assert (await engine.submit(items)).values == [2 * item for item in items]
 
 
+async def test_a_model_may_want_smaller_batches_while_it_runs():
+    model = Doubling(batch_size=4)
+    async with running(model) as engine:
+        await engine.submit(range(8))
+        model.batch_size = 2
+        await engine.submit(range(4))
+    assert [len(batch) for batch in model.batches] == [4, 4, 2, 2]
+
+
+async def test_few_items_are_reckoned_as_the_small_batch_that_they_are():
+    async with running(Doubling(batch_size=8)) as engine:
+        for texts in (1, 2, 4, 8):
+            for _ in range(50):
+                engine.cost.observe(Shape(texts, 10 * texts), 0.8 + 0.1 * texts)
+        assert engine.seconds([10]) == pytest.approx(0.9, rel=0.1)
+        assert engine.seconds([10] * 8) == pytest.approx(1.6, rel=0.1)
+
+
 async def test_a_job_never_gets_the_outputs_of_another():
-    async with running(Doubling(), threads=4, batch_size=3) as engine:
+    async with running(Doubling(batch_size=3), threads=4) as engine:
         jobs = [range(start, start + 7) for start in range(0, 7000, 7)]
         results = await asyncio.gather(*(engine.submit(job, in_ms(30_000), keep=None) for job in jobs[:140]))
     assert [one.values for one in results] == [[2 * item for item in job] for job in jobs[:140]]
@@ -257,7 +275,7 @@ async def test_the_rest_of_a_failed_job_is_not_computed(caplog):
 
 
 async def test_a_model_that_gives_too_few_outputs_is_not_believed(caplog):
-    async with running(Lying(), batch_size=2) as engine:
+    async with running(Lying(batch_size=2)) as engine:
         with pytest.raises(Unscored, match=Reason.BAD_SCORES):
             await engine.submit([1, 2])
     assert [record.message for record in caplog.records] == ["model gave a wrong number of outputs"]
@@ -295,8 +313,8 @@ async def test_the_threads_end_after_closing():
 
 async def test_of_a_batch_that_fails_only_the_guilty_job_does(caplog):
     """Items of different searches share calls; one that the model can't bear must not cost the others."""
-    model = Failing()
-    async with running(model, batch_size=4) as engine:
+    model = Failing(batch_size=4)
+    async with running(model) as engine:
         results = await asyncio.gather(
             engine.submit([1]), engine.submit([-5]), engine.submit([2]), return_exceptions=True
         )
@@ -500,7 +518,7 @@ async def test_a_broken_model_is_complained_about_once_in_a_while(caplog):
 
 
 async def test_the_calibration_teaches_what_items_cost():
-    async with running(Doubling(), batch_size=2) as engine:
+    async with running(Doubling(batch_size=2)) as engine:
         await engine.calibrate([10, 100])
         assert 0 < engine.cost.cost(Shape(1, 10)).p50 < 1
         assert engine.reach([10, 100], in_ms(30_000)) == 2

@@ -77,8 +77,16 @@ def test_a_batch_holds_what_is_most_like_its_first_item():
     assert [place for _, place in first] == [0, 2]
 
 
+def test_a_batch_holds_no_more_than_is_done_before_its_first_items_deadline():
+    """It would come to nothing as a whole; each item takes a second here."""
+    waiting = lane(job([5] * 8, deadline=3.5), job([5] * 8, deadline=100.0))
+    sizes = [len(waiting.next_batch(now, 4).parts) for now in (0.0, 2.0, 3.0)]
+    assert sizes == [3, 1, 4]
+    assert len(waiting.next_batch(3.5, 4).parts) == 4
+
+
 def test_a_batch_is_filled_up_from_other_jobs():
-    early, late = job([5], deadline=1), job([100, 6, 5], deadline=2)
+    early, late = job([5], deadline=10), job([100, 6, 5], deadline=20)
     (first, *_) = drained(lane(late, early), 3)
     assert first == ((early, 0), (late, 2), (late, 1))
 

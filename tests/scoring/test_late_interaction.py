@@ -270,6 +270,8 @@ def encode(model: str, precision: str, text: str) -> np.ndarray:
 class Holding:
     """A graph that stops after some texts until it is told to go on; keeps what it was asked."""
 
+    batch_size = 1
+
     def __init__(self, scorer: LateInteraction, after: int) -> None:
         """Step between a scorer's model and its graph."""
         self._left = after

@@ -49,6 +49,8 @@ async def started(tiny_encoder):
 class Graph:
     """Stands before an embedder's graph: counts its texts, waits, fails or gives no vectors if told so."""
 
+    batch_size = 1
+
     def __init__(self, embedder: QueryEmbedder, *, held: bool = False, output=None) -> None:
         self.texts: list[str] = []
         self.output = output

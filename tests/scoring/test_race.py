@@ -10,6 +10,7 @@ from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.race import Race
+from proxy.scoring.tiers import Tiers
 from tests.fakes.odd_scorers import (
     AllNaN,
     Crashing,
@@ -74,6 +75,41 @@ async def test_the_better_one_stands_alone_if_the_floor_fails():
 async def test_if_both_fail_the_floor_says_why():
     with pytest.raises(Unscored, match=Reason.OVERLOADED):
         await raced(Crashing(), Refusing())
+
+
+async def tried(better, floor, *, milliseconds=1000.0):
+    """Return the attempts of a race between two tiers, and who won."""
+    for scorer in (better, floor):
+        await scorer.start()
+    race = Race(Tiers([better]), Tiers([floor]))
+    deadline = asyncio.get_running_loop().time() + milliseconds / 1000
+    job = ScoreJob("q", ("a", "q", "b", "c"), deadline)
+    try:
+        winner = (await race.score(job)).scorer
+    finally:
+        for scorer in (better, floor):
+            await scorer.close()
+        await race.close()
+    return [(one.model, one.reason) for one in job.attempts], winner
+
+
+async def test_the_winner_is_the_last_attempt():
+    assert await tried(Halfway(), Reversing()) == ([("halfway", None), ("reversing", None)], "reversing")
+    assert await tried(Reversing(), Crashing()) == ([("reversing", None)], "reversing")
+    assert await tried(Halfway(), Crashing()) == (
+        [("crashing", Reason.SCORER_ERROR), ("halfway", None)],
+        "halfway",
+    )
+    assert await tried(Crashing(), Reversing()) == (
+        [("crashing", Reason.SCORER_ERROR), ("reversing", None)],
+        "reversing",
+    )
+
+
+async def test_one_that_hangs_is_a_late_attempt():
+    attempts, _ = await tried(Hanging(), Reversing(), milliseconds=20)
+
+    assert attempts == [("hanging", Reason.LATE), ("reversing", None)]
 
 
 async def test_a_race_names_and_describes_itself():

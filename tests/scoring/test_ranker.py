@@ -8,8 +8,9 @@ import logging
 import numpy as np
 import pytest
 
-from proxy.model import Candidate, Outcome, Reason, Verdict
+from proxy.model import Attempt, Candidate, Outcome, Reason, Verdict
 from proxy.scoring.ranker import Ranker
+from proxy.scoring.tiers import Tiers
 from tests.fakes.odd_scorers import (
     FAULTY,
     Crashing,
@@ -193,3 +194,51 @@ async def test_two_hundred_rankings_at_once_do_not_mix():
     )
 
     assert [one.order[0] for one in ranked] == list(range(200))
+
+
+async def blend(scorer, scores, weight):
+    """Rank candidates that have the store's scores."""
+    await scorer.start()
+    ranker = Ranker(scorer)
+    over = [Candidate(str(place), text, score) for place, (text, score) in enumerate(scores)]
+    deadline = asyncio.get_running_loop().time() + AMPLE
+    return await ranker.rank("q", over, window=50, deadline=deadline, blend=weight)
+
+
+SIMILAR = [("a", 0.9), ("b", 0.4), (None, 0.35), ("c", 0.3)]
+
+
+async def test_without_a_weight_the_store_s_scores_do_not_matter():
+    assert (await blend(Reversing(), SIMILAR, 0.0)).order == (3, 1, 0, 2)
+
+
+async def test_with_a_weight_they_do():
+    ranked = await blend(Reversing(), SIMILAR, 0.6)
+
+    assert ranked.order == (0, 3, 1, 2)
+    assert ranked.verdict == Verdict(Outcome.RERANKED, None, 3, 3)
+
+
+async def test_the_scores_that_are_told_are_those_of_the_order():
+    ranked = await blend(Reversing(), SIMILAR, 0.6)
+
+    assert list(ranked.scores) == sorted(ranked.scores, reverse=True)
+    # Of 0, 1, 2 and of 0.9, 0.4, 0.3: standardised by hand, 0.4 of the one and 0.6 of the other.
+    assert ranked.scores[:2] == pytest.approx(
+        (0.4 * -1.22474 + 0.6 * 1.39700, 0.4 * 1.22474 + 0.6 * -0.88900), abs=1e-4
+    )
+
+
+async def test_what_a_scorer_has_tried_is_told_also_when_it_is_not_waited_for():
+    class Silent(FormulaScorer):
+        async def score(self, job):
+            await asyncio.Event().wait()
+
+    tiers = Tiers([Crashing(ready=True), Silent(name="silent", ready=True)])
+    ranked = await rank(tiers, budget=0.02)
+
+    assert ranked.verdict.reason is Reason.LATE
+    assert ranked.verdict.attempts == (
+        Attempt("crashing", Reason.SCORER_ERROR),
+        Attempt("silent", Reason.LATE),
+    )

@@ -35,7 +35,8 @@ def score(query: str, text: str) -> float:
 class Moody:
     """A model that takes some time, and sometimes raises, even what nobody expects."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, batch_size: int) -> None:
+        self.batch_size = batch_size
         self._chance = random.Random(seed)
         self._counting = threading.Lock()
         self.inside = self.most_inside = self.calls = 0
@@ -70,9 +71,9 @@ class Scorer:
 
     def __init__(self, name: str, threads: int, batch_size: int) -> None:
         self.name = name
-        self.model = Moody(seed=threads)
+        self.model = Moody(seed=threads, batch_size=batch_size)
         self.threads = threads
-        self.engine = Engine(self.model, name=name, threads=threads, batch_size=batch_size)
+        self.engine = Engine(self.model, name=name, threads=threads)
         self.engine.start()
 
     async def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 
 from proxy.errors import Unscored
 from proxy.model import Reason
-from proxy.scoring.base import ScoreJob
+from proxy.scoring.attempts import Attempts
+from proxy.scoring.base import Reach, ScoreJob
 from proxy.scoring.tiers import Tiers
 from tests.fakes.odd_scorers import (
     AllNaN,
     Crashing,
+    Hanging,
     Infinite,
     NeverReady,
     Refusing,
@@ -144,3 +147,52 @@ async def test_tiers_name_and_describe_themselves():
 @pytest.mark.parametrize("make", [Crashing, AllNaN, Infinite, WrongLength])
 async def test_the_next_tier_takes_over_from_one_that_is_broken(make):
     assert (await (await tiers(make(), Reversing())).score(JOB)).scorer == "reversing"
+
+
+def tried(job):
+    return [(one.model, one.reason) for one in job.attempts]
+
+
+async def test_each_tier_that_was_considered_is_an_attempt():
+    stack = await tiers(NeverReady(), ShortSighted(sees=1), Crashing(), Reversing(), TermOverlap())
+    job = replace(LONG, at_least=3, attempts=Attempts())
+    await stack.score(job)
+
+    assert tried(job) == [
+        ("never_ready", Reason.WARMING),
+        ("short_sighted", Reason.LATE),
+        ("crashing", Reason.SCORER_ERROR),
+        ("reversing", None),
+    ]
+
+
+async def test_one_that_was_asked_after_all_is_told_once_and_last():
+    stack = await tiers(ShortSighted(sees=1), Crashing())
+    job = replace(LONG, at_least=3, attempts=Attempts())
+    await stack.score(job)
+
+    assert tried(job) == [("crashing", Reason.SCORER_ERROR), ("short_sighted", None)]
+
+
+async def test_why_one_was_passed_over_is_what_its_usual_reach_says():
+    class Crowded(ShortSighted):
+        def usual_reach(self, seconds):
+            return Reach(self.sees, Reason.OVERLOADED)
+
+    stack = await tiers(Crowded(sees=1), Reversing())
+    job = replace(LONG, at_least=3, attempts=Attempts())
+    await stack.score(job)
+
+    assert tried(job) == [("short_sighted", Reason.OVERLOADED), ("reversing", None)]
+
+
+async def test_whoever_stops_waiting_knows_which_tier_was_late():
+    stack = await tiers(Crashing(), Hanging())
+    job = replace(JOB, attempts=Attempts())
+    task = asyncio.get_running_loop().create_task(stack.score(job))
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert tried(job) == [("crashing", Reason.SCORER_ERROR), ("hanging", Reason.LATE)]
+    stack._tiers[1].released.set()
+    await task

@@ -1,0 +1,53 @@
+"""What is allowed in a policy, and most likely not meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.policy_base import split_address
+from proxy.policy_llm import LlmModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.policy import Policy
+    from proxy.policy_scoring import Scored
+
+# Milliseconds that a large language model needs at least: a call is rarely faster than half a second.
+LLM_BUDGET_MS = 1000
+# Hosts that nobody else reaches.
+_OWN = ("127.0.0.1", "::1", "localhost")
+
+
+def policy_warnings(policy: Policy) -> tuple[str, ...]:
+    """Return a sentence about everything that an operator should look at again."""
+    return (*_unkeyed_digests(policy), *_open_rerank_api(policy), *_hurried_llms(policy))
+
+
+def _unkeyed_digests(policy: Policy) -> Iterator[str]:
+    if policy.cache.redis is not None and policy.cache.secret is None:
+        yield "without cache.secret, who reads Redis can test whether a known query or text is there"
+
+
+def _open_rerank_api(policy: Policy) -> Iterator[str]:
+    api = policy.rerank_api
+    if api is not None and api.api_key is None and split_address(api.listen)[0] not in _OWN:
+        yield "without rerank_api.api_key, whoever reaches it may use it"
+
+
+def _hurried_llms(policy: Policy) -> Iterator[str]:
+    """Yield where a large language model is given less time than it takes: it would be late, and cost."""
+    asked: list[tuple[str, Scored, float]] = [
+        (f"rules[{place}]", rule, rule.budget_ms)
+        for place, rule in enumerate(policy.rules)
+        if rule.mode != "off"
+    ]
+    if policy.rerank_api is not None:
+        asked.append(("rerank_api", policy.rerank_api, policy.rerank_api.budget_ms))
+    for where, scored, budget_ms in asked:
+        llms = [name for name in scored.rerank if isinstance(policy.models.get(name), LlmModel)]
+        if llms and budget_ms < LLM_BUDGET_MS:
+            yield (
+                f"{where}: budget_ms is {budget_ms:g}, and {', '.join(llms)} takes a second or more: answers "
+                "will be late, and paid for all the same; such models are for `midrank rerank`"
+            )

@@ -1,0 +1,65 @@
+"""The listener of the rerank API: heads go to the gate, and what it lets in goes to the service, bounded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.listeners.http_request import expects_continue
+from proxy.listeners.http_response import Written, whole_answer
+from proxy.listeners.http_server import HttpServer
+from proxy.model import WireRequest
+from proxy.policy_base import split_address
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from proxy.listeners.http_connection import Connection, HttpLimits
+    from proxy.rerank_api.gate import Gate
+    from proxy.rerank_api.service import RerankService
+
+
+class RerankApiListener:
+    """Accepts the clients of the rerank API."""
+
+    def __init__(
+        self, address: str, gate: Gate, service: RerankService, *, limits: HttpLimits | None = None
+    ) -> None:
+        """Take where to listen, as HOST:PORT, and who answers."""
+        self._gate = gate
+        self._service = service
+        host, port = split_address(address)
+        self._server = HttpServer(
+            self._answer, host=host, port=port, owner=("(policy)", "rerank_api.listen"), limits=limits
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The bound host and port."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            BadConfig: the address can't be bound.
+        """
+        await self._server.start()
+
+    async def close(self, grace: float) -> None:
+        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
+        await self._server.close(grace)
+
+    async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
+        answer = self._gate.unread(request.method, request.path, request.headers)
+        # A body that is not read costs its connection: whatever of it still comes is no request.
+        keep_alive = self._server.keeps_alive(request) and (answer is None or not request.body_exists)
+        if answer is None:
+            if expects_continue(request) and not request.content.is_eof():
+                client.permit_body()
+            body, whole = await client.read_body(request, self._server.limits.search_body)
+            if whole:
+                asked = WireRequest(request.method, request.raw_path, request.headers, body)
+                answer = await self._service.run(self._gate.dialect(request.path, body), asked)
+            else:
+                answer, keep_alive = self._gate.too_large(request.path), False
+        return Written(rest=whole_answer(answer, request, keep_alive=keep_alive), keep_alive=keep_alive)

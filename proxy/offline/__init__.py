@@ -1,0 +1,11 @@
+"""Reranking without a store in between: queries and their documents out of a file, rankings into another.
+
+    queries.py       lines to queries, or to what is wrong with them
+    rankings.py      rankings to lines, and whether a line is the ranking of a query
+    ranked_file.py   the output: only ever appended to, repaired and gone on with after whatever ended a run
+    workplace.py     the scorers of a rule, on an event loop in a thread of its own
+    batch.py         the run: a few queries at once, written in the order of the input
+
+Files are read and written in the main thread, where they may block; an event loop beside has the scorers.
+A run needs no orderly end: at any moment the output is a beginning of what it will be.
+"""

@@ -1,0 +1,195 @@
+"""What all rerank dialects have in common: what is asked, what is told, what is refused.
+
+Requests are read strictly where a field counts and not at all elsewhere: clients send many fields (`model`,
+`priority`, `truncate`, ...) that the policy decides about, and they are no reason to refuse them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Document = Annotated[
+    str | dict[str, JsonValue],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+            ]
+        }
+    ),
+]
+"""A text, or an object that holds one."""
+
+
+def _whole(value: object) -> object:
+    # 3.0 is an integer to JSON, and so it is to JSON Schema.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Documents = Annotated[list[Document], Field(min_length=1, description="Texts, or objects with a `text`.")]
+Query = Annotated[str, Field(min_length=1, description="What the documents are ranked for.")]
+
+
+class Refused(Exception):
+    """A request that is not taken: the HTTP status, and a sentence that quotes nothing of it."""
+
+    def __init__(self, status: int, why: str) -> None:
+        """Keep both; the message is the sentence."""
+        super().__init__(why)
+        self.status = status
+
+
+class Asked(NamedTuple):
+    """A request to rank `texts`.
+
+    `top_n` is the most rows that are wanted, None for all. `raw_scores` wants them as the model says them.
+    `documents`, parallel to the texts, go back with the rows; None sends no documents back.
+    """
+
+    query: str
+    texts: tuple[str, ...]
+    top_n: int | None = None
+    raw_scores: bool = False
+    documents: Sequence[str | Mapping[str, JsonValue]] | None = None
+
+
+class Row(NamedTuple):
+    """One row of an answer: the place of a document in the request, and its score."""
+
+    place: int
+    score: float
+
+
+class Told(NamedTuple):
+    """An answer before a dialect writes it; `rows` are the best first, `model` names who has scored."""
+
+    id: str
+    model: str
+    rows: Sequence[Row]
+
+
+class Dialect(Protocol):
+    """One rerank API; everything in it is pure."""
+
+    @property
+    def summary(self) -> str:
+        """Whose API it is, for the description."""
+        ...
+
+    @property
+    def texts_field(self) -> str:
+        """The field of a request that holds the texts."""
+        ...
+
+    @property
+    def request(self) -> type[BaseModel]:
+        """The type that a request is read as."""
+        ...
+
+    @property
+    def answer(self) -> Any:
+        """The type that an answer is written from."""
+        ...
+
+    @property
+    def error(self) -> Any:
+        """The type that an error is written from."""
+        ...
+
+    @property
+    def refusals(self) -> Sequence[int]:
+        """The statuses of what `decode` raises."""
+        ...
+
+    def decode(self, body: bytes) -> Asked:
+        """Read a request.
+
+        Raises:
+            Refused: it is none.
+        """
+        ...
+
+    def encode(self, asked: Asked, told: Told) -> bytes:
+        """Write the answer to a request."""
+        ...
+
+    def encode_error(self, status: int, why: str, request_id: str) -> bytes:
+        """Write the body of an error."""
+        ...
+
+
+class Request(BaseModel):
+    """A request of any dialect; fields that it does not name are accepted, and not looked at."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+_R = TypeVar("_R", bound=Request)
+
+
+def spoken(dialects: Sequence[Dialect], body: bytes) -> Dialect:
+    """Return the dialect of a body among those that share a path: by where its texts are, else the first."""
+    if len(dialects) > 1:
+        try:
+            fields = from_json(body)
+        except ValueError:
+            fields = None
+        if isinstance(fields, dict):
+            return next((one for one in dialects if one.texts_field in fields), dialects[0])
+    return dialects[0]
+
+
+def read(kind: type[_R], body: bytes, *, status: int = 400) -> _R:
+    """Return a body read as one kind of request.
+
+    Raises:
+        Refused: with `status`; it is not JSON, or a field is missing or of another type.
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as invalid:
+        error = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+        # What follows after two steps names a member of a union, and may be a key of the caller's.
+        place = ".".join(map(str, error["loc"][:2]))
+        raise Refused(status, f"{place}: {error['msg']}" if place else error["msg"]) from None
+
+
+def texts_of(
+    documents: Sequence[str | Mapping[str, JsonValue]], fields: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the texts to read: of an object its `fields` that are there, a line each, or its `text`.
+
+    Raises:
+        Refused: an object has none of them.
+    """
+    return tuple(
+        document if isinstance(document, str) else _text_of(document, fields, place)
+        for place, document in enumerate(documents)
+    )
+
+
+def _text_of(document: Mapping[str, JsonValue], fields: Sequence[str], place: int) -> str:
+    values = [value for field in fields if (value := document.get(field)) is not None]
+    if values:
+        return "\n".join(value if isinstance(value, str) else to_json(value).decode() for value in values)
+    text = document.get("text")
+    if not isinstance(text, str):
+        raise Refused(400, f"documents.{place}: an object needs a `text` that is a string")
+    return text

@@ -1,0 +1,108 @@
+"""What calls cost: told or estimated, and never more than there is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.errors import Unscored
+from proxy.model import Reason
+from proxy.scoring.llm.chat import Usage
+from proxy.scoring.llm.spending import Prices, Purse, Till
+
+PRICES = Prices(2.0, 10.0)
+
+
+def test_a_price_is_that_of_a_million_tokens():
+    assert PRICES.of(Usage(500_000, 100_000)) == 2.0
+
+
+def test_tokens_that_the_server_told_are_counted_apart_from_estimates():
+    till = Till(PRICES)
+    with till.bill(400, 50) as bill:
+        bill.report(Usage(120, 7), "text")
+    with till.bill(400, 50) as bill:
+        bill.report(None, "12345678")
+
+    figures = till.figures()
+    assert (figures["llm_input_tokens"], figures["llm_output_tokens"]) == (120, 7)
+    assert (figures["llm_input_tokens_estimated"], figures["llm_output_tokens_estimated"]) == (100, 3)
+    assert figures["llm_cost"] == pytest.approx(PRICES.of(Usage(220, 10)))
+
+
+def test_a_call_that_ends_badly_may_have_to_be_paid():
+    till = Till(PRICES)
+    with pytest.raises(ValueError, match="gone"), till.bill(400, 50):
+        raise ValueError("gone")
+
+    assert till.figures()["llm_output_tokens_estimated"] == 50
+    assert till.purse.spent >= PRICES.of(Usage(400, 50))
+
+
+def test_what_was_refused_is_free():
+    till = Till(PRICES)
+    with till.bill(400, 50) as bill:
+        bill.free = True
+
+    assert till.purse.spent == 0
+    assert set(till.figures().values()) == {0}
+
+
+def test_without_enough_money_there_is_no_call():
+    till = Till(PRICES)
+    till.purse = Purse(0.0001)
+
+    with pytest.raises(Unscored) as refused, till.bill(400, 50):
+        pytest.fail("not to be reached")
+    assert refused.value.reason is Reason.REMOTE_DENIED
+    assert till.purse.refused
+    assert till.purse.spent == 0
+
+
+def test_what_is_set_aside_is_given_back():
+    till = Till(PRICES)
+    till.purse = Purse(0.004)
+    for _ in range(3):
+        with till.bill(400, 50) as bill:
+            bill.report(Usage(100, 5), "x")
+
+    assert not till.purse.refused
+
+
+def test_without_prices_all_is_free_and_said_to_be_unknown():
+    till = Till(Prices())
+    till.purse = Purse(0.0)
+    with till.bill(10**9, 10**9) as bill:
+        bill.report(Usage(10**9, 10**9), "x")
+
+    assert not till.priced
+    assert Till(PRICES).priced
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.integers(0, 10**6),
+        st.integers(1, 10**5),
+        st.floats(0, 1),
+        st.sampled_from(["told", "silent", "dies"]),
+    )
+)
+
+
+@given(CALLS, st.floats(0, 10))
+def test_never_more_is_spent_than_there_is(calls, limit):
+    """Whatever calls take, if only a token is a byte at least, and answers keep to their limit."""
+    till = Till(PRICES)
+    till.purse = Purse(limit)
+    paid = 0.0
+    for sent, most_output, share, kind in calls:
+        real = Usage(int(sent * share), int(most_output * share))
+        try:
+            with till.bill(sent, most_output) as bill:
+                paid += PRICES.of(real)
+                if kind != "dies":
+                    bill.report(real if kind == "told" else None, "words")
+        except Unscored:
+            pass
+    assert paid <= till.purse.spent + 1e-9 <= limit + 2e-9
