@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -27,3 +28,13 @@ def unblocked_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with blockbuster_ctx("proxy"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Undo what a command has set up: its handlers would write to the streams of a test that is over."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

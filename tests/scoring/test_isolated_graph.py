@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -81,7 +82,8 @@ def odd_graph(folder, connections=2):
 
 
 def open_files():
-    return sorted(int(one.name) for one in Path("/proc/self/fd").iterdir())
+    gc.collect()  # what earlier tests have left is closed now, and not in between
+    return {int(one.name) for one in Path("/proc/self/fd").iterdir()}
 
 
 def keepers():
@@ -197,7 +199,7 @@ def test_nothing_is_left_behind(tmp_path):
                 tell(graph, "die")
             pid_again(graph)
 
-    assert open_files() == before
+    assert open_files() <= before
     with pytest.raises(GraphGone):
         tell(graph, "x")
     graph.interrupt()

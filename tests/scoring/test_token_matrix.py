@@ -39,7 +39,8 @@ def test_max_sim_is_the_mean_of_the_best_matches(query_tokens, lengths, seed):
     expected = [(unit(query) @ unit(document).T).max(axis=1).mean() for document in documents]
     found = max_sim(TokenMatrix.pack(query), [TokenMatrix.pack(document) for document in documents])
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    # Of a single token nothing evens out what the packing rounds.
+    np.testing.assert_allclose(found, expected, atol=2e-2)
 
 
 @pytest.mark.parametrize(("tokens", "dimensions"), [(1, 1), (7, 384), (512, 1024)])
