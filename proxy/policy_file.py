@@ -25,8 +25,10 @@ MAX_NODES = 20_000
 
 Key = tuple[str | int, ...]
 # Keys whose values are never shown, not even as they were written.
-_SECRET_KEYS = frozenset(("secret", "password", "sentinel_password", "api_key"))
+_SECRET_KEYS = frozenset(("secret", "password", "sentinel_password", "api_key", "api_key_file"))
 _REDIS_URL = ("redis", "url")
+# The query of a URL, and its fragment.
+_QUERY = re.compile(r"([?#]).+", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -283,12 +285,18 @@ def _open(value: Any) -> Any:
         return {name: "..." if name in _SECRET_KEYS else _open(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_open(inner) for inner in value]
-    if isinstance(value, str) and "@" in value:
-        # Whatever stands before it may be a password, also where the rest is no URL.
-        start, _, host = value.rpartition("@")
+    return _without_credentials(value) if isinstance(value, str) else value
+
+
+def _without_credentials(text: str) -> str:
+    """Return a text without what may be a password or a key, whether it is a proper URL or not."""
+    if "@" in text:
+        start, _, host = text.rpartition("@")
         scheme, slashes, _ = start.partition("//")
-        return f"{scheme + slashes if slashes else ''}...@{host}"
-    return value
+        text = f"{scheme + slashes if slashes else ''}...@{host}"
+    if "//" in text or "=" in text:
+        text = _QUERY.sub(r"\1...", text)
+    return text
 
 
 def _short(value: Any) -> str:

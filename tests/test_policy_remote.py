@@ -78,5 +78,29 @@ def test_a_key_out_of_the_environment_is_shown_in_no_complaint():
     assert "sk-secret" not in str(bad.value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "url: 'https://h.example/?key=sk-secret'",
+        "url: 'https://h.example/#sk-secret'",
+        "url: 'h.example?key=sk-secret'",
+        "urls: ['https://h.example/?key=sk-secret']",
+        "url: 'https://me:sk?-secret@h.example'",
+        "api_key_file: [sk-secret]",
+    ],
+)
+def test_a_key_in_the_wrong_place_is_shown_in_no_complaint(wrong):
+    text = f"""
+    stores: [{{kind: chroma, listen: "127.0.0.1:0", upstream: "http://127.0.0.1:8000"}}]
+    models: {{api: {{kind: remote, dialect: tei, {wrong}}}}}
+    rules: [{{rerank: [api]}}]
+    """
+    with pytest.raises(BadConfig) as bad:
+        parse_policy(text, file="policy.yaml", environment={})
+
+    assert "models.api." in str(bad.value)
+    assert "secret" not in str(bad.value)
+
+
 def test_a_key_is_not_in_the_repr_of_a_policy():
     assert "sk-secret" not in repr(remote(api_key="sk-secret"))

@@ -239,4 +239,6 @@ def read(message: Message, shape: Shape, key: str | None, most: int) -> Asked | 
     # The default of some would send every text back.
     if "return_documents" in shape.fields and body.get("return_documents") is not False:
         return "asks for its own texts"
+    if "truncate_prompt_tokens" in shape.fields and body.get("truncate_prompt_tokens") != -1:
+        return "fails on long texts"
     return Asked(body["query"], tuple(texts), message, path, shape)

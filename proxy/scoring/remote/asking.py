@@ -111,6 +111,7 @@ class Asking:
         self._retries = Allowance(api.retry_share)
         self._hedges = Allowance(api.hedge_share)
         self._tasks = Tasks()
+        self._probes = Tasks()
         self._told: dict[tuple[Reason, int, str], float] = {}
         self._counts = {"calls": 0, "failed": 0, "rate_limited": 0, "bad_answers": 0}
 
@@ -129,6 +130,8 @@ class Asking:
         self._counts["calls"] += 1
         self._retries.earn()
         self._hedges.earn()
+        if not self._probes and (back := self.endpoints.to_probe()) is not None:
+            self._probes.spawn(self._once(back, call, copy=True), f"probe:{self._name}")
         tried: list[Endpoint] = []
         while True:
             outcome = await self._hedged(call, tried)
@@ -157,6 +160,7 @@ class Asking:
     async def close(self) -> None:
         """Break off what is under way."""
         await self._tasks.close()
+        await self._probes.close()
 
     def _may_end_otherwise(self, failed: RemoteFailed, tried: Sequence[Endpoint]) -> bool:
         """Say whether a call that failed may be worth another one."""
@@ -175,16 +179,22 @@ class Asking:
         Raises:
             RemoteFailed: no endpoint may be asked.
         """
-        tried.append(self.endpoints.pick(tried))
+        first = self.endpoints.pick(tried)
+        tried.append(first)
         if not self._api.hedge_share or len(self.latency) < _ENOUGH:
-            return await self._once(tried[-1], call)
-        tasks = {self._tasks.spawn(self._once(tried[-1], call), f"ask:{self._name}")}
+            return await self._once(first, call)
+        asked = self._tasks.spawn(self._once(first, call), f"ask:{self._name}")
+        tasks = {asked}
         try:
             done, _ = await asyncio.wait(tasks, timeout=self.latency.quantile(0.95))
             if not done and self._may_hedge(call) and self._hedges.spend():
                 tried.append(self.endpoints.pick(tried))
                 tasks.add(self._tasks.spawn(self._once(tried[-1], call), f"hedge:{self._name}"))
-            return await _first_good(tasks)
+            outcome = await _first_good(tasks)
+            if not asked.done() and tried[-1] is not first:
+                # Another one was faster though it began later. Once is nothing; who hangs does it every time.
+                first.failed(self._clock())
+            return outcome
         finally:
             for task in tasks:
                 task.cancel()
@@ -192,26 +202,37 @@ class Asking:
     def _may_hedge(self, call: _Call) -> bool:
         return self._room() and not self.endpoints.rest and self._is_in_time(call.deadline)
 
-    async def _once(self, endpoint: Endpoint, call: _Call) -> NDArray[np.float32] | RemoteFailed:
-        """Ask an endpoint once, and remember how it went."""
+    async def _once(
+        self, endpoint: Endpoint, call: _Call, *, copy: bool = False
+    ) -> NDArray[np.float32] | RemoteFailed:
+        """Ask an endpoint once, and remember how it went; of a `copy` only how the endpoint did."""
         key = await self._key.current()
         start = self._clock()
         endpoint.under_way += 1
         try:
             headers = {**_JSON, **self._api.dialect.headers(key)}
-            reply = await self._http.post(endpoint.url, call.body, headers, deadline=call.until)
+            room = self._api.dialect.longest_answer(call.body, call.texts)
+            reply = await self._http.post(
+                endpoint.url, call.body, headers, deadline=call.until, max_bytes=room
+            )
             values = await self._values(reply, call.texts, key)
-        except RemoteFailed as failed:
-            self._failed(endpoint, failed, self._clock() - start)
-            return failed
         except asyncio.CancelledError:
-            self.latency.took(self._clock() - start, given_up=True)
+            if not copy:
+                self.latency.took(self._clock() - start, given_up=True)
             raise
+        except Exception as error:  # noqa: BLE001 - whatever an answer sets off, the search goes on
+            failed = error if isinstance(error, RemoteFailed) else self._unforeseen(error)
+            self._tell(failed)
+            self._mark(endpoint, failed, start)
+            if not copy:
+                self._count(failed, self._clock() - start)
+            return failed
         finally:
             endpoint.under_way -= 1
         now = self._clock()
         endpoint.worked(now)
-        self.latency.took(now - start)
+        if not copy:
+            self.latency.took(now - start)
         return values
 
     async def _values(self, reply: Reply, count: int, key: str) -> NDArray[np.float32]:
@@ -231,14 +252,19 @@ class Asking:
         if reason is Reason.REMOTE_DENIED:
             transient = await self._key.replaced(key)
         retry_after = (
-            seconds_to_wait(reply.headers, datetime.now(UTC)) if reply.status in (429, 503) else None
+            seconds_to_wait(reply.headers, datetime.now(UTC), limited=reply.status == 429)
+            if reply.status in (429, 503)
+            else None
         )
         word = dialect.word(reply.body)
         raise _Answered(reason, reply.status, word, retry_after=retry_after, transient=transient)
 
-    def _failed(self, endpoint: Endpoint, failed: RemoteFailed, seconds: float) -> None:
-        now = self._clock()
-        self._tell(failed)
+    def _unforeseen(self, error: Exception) -> RemoteFailed:
+        """Return what a mistake of our own is to callers; its text is not told, as it may quote content."""
+        _log.error("asking a rerank api broke", extra={"model": self._name, "error": type(error).__name__})
+        return RemoteFailed(Reason.REMOTE_ERROR)
+
+    def _count(self, failed: RemoteFailed, seconds: float) -> None:
         self._counts["failed"] += 1
         if failed.reason is Reason.LATE:
             self.latency.took(seconds, given_up=True)
@@ -246,11 +272,16 @@ class Asking:
             self._counts["bad_answers"] += 1
         if failed.reason is Reason.RATE_LIMITED:
             self._counts["rate_limited"] += 1
-            endpoint.leave_alone(now, failed.retry_after)
+
+    def _mark(self, endpoint: Endpoint, failed: RemoteFailed, began: float) -> None:
+        """Tell an endpoint what it has done."""
+        now = self._clock()
+        if failed.reason is Reason.RATE_LIMITED:
+            endpoint.leave_alone(now, failed.retry_after, began=began)
         elif failed.reason not in _NOT_ITS_FAULT:
             endpoint.failed(now)
             if failed.retry_after is not None:
-                endpoint.leave_alone(now, failed.retry_after)
+                endpoint.leave_alone(now, failed.retry_after, began=began)
 
     def _tell(self, failed: RemoteFailed) -> None:
         """Log a failure, the same one once in a while."""

@@ -1,8 +1,9 @@
 """The URLs of one API: who is the least busy, who wants to be left alone, and who fails more than the others.
 
 An endpoint that said "not now" is not asked until then. One that fails is ejected for a while that grows, and
-comes back with one call at a time until that has worked. Ejection only prefers the others: where there are
-none, as with a single URL, it is asked all the same. To give up on all of an API is up to its breaker.
+is on probation afterwards: it gets the copy of a call, and then of another, until one has worked. Ejection
+only prefers the others: where there are none, as with a single URL, it is asked all the same. To give up on
+all of an API is up to its breaker.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ class Endpoint:
     under_way: int = 0
     asked: int = 0  # when it was asked last, as the number of that call
     rests_until: float = 0.0
+    told_until: float = 0.0  # as `rests_until`, but only where it has named the time itself
     ejected_until: float = 0.0
     on_probation: bool = False
     _pause: float | None = None
+    _paused_at: float = 0.0
     _ejection: float = 0.0
     _in_a_row: int = 0
     _last: deque[bool] = field(default_factory=lambda: deque(maxlen=_LAST))
@@ -66,14 +69,19 @@ class Endpoint:
             self._in_a_row = 0
             self._last.clear()
 
-    def leave_alone(self, now: float, seconds: float | None) -> None:
-        """Take in that it does not want to be asked, and for how long if it said so."""
-        self._pause = 0.0 if self._pause is None else min(_LONGEST_PAUSE, 2 * self._pause or _PAUSE)
-        self.rests_until = max(self.rests_until, now + (self._pause if seconds is None else seconds))
+    def leave_alone(self, now: float, seconds: float | None, *, began: float) -> None:
+        """Take in that it refused a call that `began` then, and for how many seconds if it said so."""
+        if seconds is not None:
+            self.told_until = max(self.told_until, now + seconds)
+            self.rests_until = max(self.rests_until, self.told_until)
+        elif began >= self._paused_at:  # else of the same burst as the one before
+            self._pause = 0.0 if self._pause is None else min(_LONGEST_PAUSE, 2 * self._pause or _PAUSE)
+            self._paused_at = now
+            self.rests_until = max(self.rests_until, now + self._pause)
 
     def is_well(self, now: float) -> bool:
         """Say whether it should be preferred to those that fail."""
-        return now >= self.ejected_until and not (self.on_probation and self.under_way)
+        return now >= self.ejected_until and not self.on_probation
 
 
 class Endpoints:
@@ -88,18 +96,33 @@ class Endpoints:
         """Return the one to ask: one that works and was not `tried` if possible, the least busy of those.
 
         Raises:
-            RemoteFailed: all want to be left alone; `retry_after` says for how long.
+            RemoteFailed: all want to be left alone; `retry_after` says for how long, if they did.
         """
         now = self._clock()
         awake = [one for one in self._all if one.rests_until <= now]
         if not awake:
-            raise RemoteFailed(Reason.RATE_LIMITED, retry_after=self.rest)
+            raise RemoteFailed(Reason.RATE_LIMITED, retry_after=self.named_rest)
         well = [one for one in awake if one.is_well(now)] or awake
         fresh = [one for one in well if one not in tried] or well
         best = min(fresh, key=lambda one: (one.under_way, one.asked))
         self._calls += 1
         best.asked = self._calls
         return best
+
+    def to_probe(self) -> Endpoint | None:
+        """Return one that may work again, if there is any, and others that do: for the copy of a call."""
+        now = self._clock()
+        awake = [one for one in self._all if one.rests_until <= now]
+        if not any(one.is_well(now) for one in awake):
+            return None
+        back = (one for one in awake if one.on_probation and now >= one.ejected_until)
+        return next(back, None)
+
+    @property
+    def named_rest(self) -> float | None:
+        """The seconds until the first may be asked, if all have named a time; None if we guess."""
+        seconds = min(one.told_until for one in self._all) - self._clock()
+        return seconds if seconds > 0 else None
 
     @property
     def rest(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from proxy.scoring.remote.api_key import ApiKey
 from proxy.scoring.remote.asking import Api
@@ -13,9 +14,6 @@ from proxy.scoring.remote.remote import Limits, Remote
 
 if TYPE_CHECKING:
     from proxy.policy_remote import RemoteModel
-
-# Largest answer: a thousand texts of two kilobytes, sent back, and room for their scores.
-_MAX_BYTES = 4 * 2**20
 
 
 def remote_scorer(name: str, model: RemoteModel) -> Remote:
@@ -28,8 +26,8 @@ def remote_scorer(name: str, model: RemoteModel) -> Remote:
         retry_share=model.retry_share,
         hedge_share=model.hedge_share if model.hedge else 0.0,
     )
-    # Calls that linger beyond their deadline, and hedges, have connections of their own.
-    http = RemoteHttp(ca_file=model.ca_file, max_bytes=_MAX_BYTES, max_connections=2 * model.concurrency)
+    # Calls that linger beyond their deadline have connections of their own, and so have hedges.
+    http = RemoteHttp(ca_file=model.ca_file, max_connections=3 * model.concurrency)
     return Remote(
         api,
         http,
@@ -41,5 +39,8 @@ def remote_scorer(name: str, model: RemoteModel) -> Remote:
 
 
 def whole(url: str, path: str) -> str:
-    """Return the URL of an endpoint; one that names the dialect's path already is taken as it is."""
-    return url if url.endswith(path) else url + path
+    """Return the URL of an endpoint; what a base URL names of the dialect's path already is not added."""
+    named, version = urlsplit(url).path, path.rpartition("/")[0]
+    if named.endswith(path):
+        return url
+    return (url.removesuffix(version) if named.endswith(version) else url) + path

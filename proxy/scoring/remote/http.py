@@ -30,7 +30,10 @@ _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
 
 class Reply(NamedTuple):
-    """An answer of any status but a redirect; `body` carries no content coding."""
+    """An answer of any status but a redirect; `body` carries no content coding.
+
+    Of an error that is larger than wanted it is only the start.
+    """
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -41,15 +44,24 @@ class RemoteFailed(Exception):
     """There is no answer, or none of use.
 
     `reason` is counted. `retry_after` are the seconds for which the server wants to be left alone, if it said
-    so. `transient`: the same request may work at once, on another connection or at another server.
+    so. `transient`: the same request may work at once, on another connection or at another server. `sent`: it
+    may have reached the server.
     """
 
-    def __init__(self, reason: Reason, *, retry_after: float | None = None, transient: bool = False) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        retry_after: float | None = None,
+        transient: bool = False,
+        sent: bool = True,
+    ) -> None:
         """Keep what is known; the message is the reason alone."""
         super().__init__(reason.value)
         self.reason = reason
         self.retry_after = retry_after
         self.transient = transient
+        self.sent = sent
 
 
 class RemoteHttp:
@@ -62,7 +74,7 @@ class RemoteHttp:
 
         Args:
             ca_file: certificates to trust, PEM, in place of the system's.
-            max_bytes: largest body of an answer, also after decoding.
+            max_bytes: largest body of an answer, also after decoding, where a post does not say.
             max_connections: most open at once; further posts wait, until their deadline.
         """
         self._ca_file = ca_file
@@ -97,12 +109,22 @@ class RemoteHttp:
             await self._session.close()
             self._session = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, deadline: float) -> Reply:
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        deadline: float,
+        max_bytes: int | None = None,
+    ) -> Reply:
         """Return the answer to a POST, of whatever status, before `deadline`: an event-loop time.
+
+        Its body has `max_bytes` at most, or as many as is said for all.
 
         Raises:
             RemoteFailed: `late`; `remote_error` without a connection, or where it was lost; `bad_response`
-                for a redirect, an answer above `max_bytes`, or one that is not HTTP.
+                for a redirect, an answer that is too large, or one that is not HTTP.
         """
         if self._session is None:
             raise RemoteFailed(Reason.WARMING)
@@ -118,22 +140,29 @@ class RemoteHttp:
                 if 300 <= response.status < 400:
                     # Whoever could redirect would get the documents and the key.
                     raise RemoteFailed(Reason.BAD_RESPONSE)
-                return Reply(response.status, response.headers, await self._read(response))
+                room = self._max_bytes if max_bytes is None else max_bytes
+                return Reply(response.status, response.headers, await _read(response, room))
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             raise _failed(error) from None
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return the whole body; leaving a response before its end closes the connection."""
-        chunks: list[bytes] = []
-        room = self._max_bytes
-        if (response.content_length or 0) > room:
+
+async def _read(response: aiohttp.ClientResponse, room: int) -> bytes:
+    """Return the body, whole or not at all; leaving a response before its end closes the connection.
+
+    An error may quote what it was sent: of that its start will do, as it is the status that counts.
+    """
+    chunks: list[bytes] = []
+    whole = response.status < 400
+    if whole and (response.content_length or 0) > room:
+        raise RemoteFailed(Reason.BAD_RESPONSE)
+    while chunk := await response.content.readany():
+        chunks.append(chunk[:room])
+        room -= len(chunk)
+        if room < 0 and whole:
             raise RemoteFailed(Reason.BAD_RESPONSE)
-        while chunk := await response.content.readany():
-            room -= len(chunk)
-            if room < 0:
-                raise RemoteFailed(Reason.BAD_RESPONSE)
-            chunks.append(chunk)
-        return b"".join(chunks)
+        if room <= 0 and not whole:
+            break
+    return b"".join(chunks)
 
 
 def _failed(error: Exception) -> RemoteFailed:
@@ -143,7 +172,9 @@ def _failed(error: Exception) -> RemoteFailed:
             return RemoteFailed(Reason.LATE)
         case aiohttp.ClientSSLError():
             # A certificate that is not accepted now will not be in a moment.
-            return RemoteFailed(Reason.REMOTE_ERROR)
+            return RemoteFailed(Reason.REMOTE_ERROR, sent=False)
+        case aiohttp.ClientConnectorError():
+            return RemoteFailed(Reason.REMOTE_ERROR, transient=True, sent=False)
         case aiohttp.ClientResponseError():
             return RemoteFailed(Reason.BAD_RESPONSE)
         case aiohttp.ClientPayloadError():

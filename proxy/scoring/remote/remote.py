@@ -16,6 +16,7 @@ from proxy.model import Reason
 from proxy.scoring.base import Reach, Scores
 from proxy.scoring.remote.asking import LINGER, Asking
 from proxy.scoring.remote.http import RemoteFailed
+from proxy.scoring.remote.places import Places
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _BYTES_PER_TOKEN = 4
 # Several APIs refuse a request in which one text is empty.
 _NOTHING = "."
 # To be raised when the scores of an answer come to be read in another way.
-_READING = 1
+_READING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,7 @@ class Remote:
         self._key = key
         self._limits = limits
         self._linger = linger
-        self._slots = asyncio.Semaphore(limits.concurrency)
-        self._waiting = 0
-        self._under_way: set[_Part] = set()
+        self._places = Places(limits.concurrency)
         self._parts = Tasks()
         self._asking = Asking(
             api,
@@ -95,7 +94,7 @@ class Remote:
             key,
             name=name,
             clock=time.monotonic,
-            room=lambda: not self._slots.locked(),
+            room=lambda: not self._places.taken,
             linger=linger,
         )
 
@@ -121,7 +120,7 @@ class Remote:
         """Predict how many of the job's texts are scored in time: all, unless the API is too slow or busy."""
         if self._asking.endpoints.rest:
             return 0
-        return int(min(len(job.texts), self._texts_in(job.deadline - _time())))
+        return int(min(self._most_of(job), self._texts_in(job.deadline - _time())))
 
     def usual_reach(self, seconds: float) -> Reach:
         """Predict how many texts are scored in so many seconds; `inf` while nobody knows."""
@@ -136,17 +135,20 @@ class Remote:
     async def score(self, job: ScoreJob) -> Scores:
         """Score all texts, in as many calls as it takes; those that are not answered in time are missing.
 
+        Scores of two lists can not be compared: a model that reads the whole list gets one call, and texts
+        that have no room in it are missing as `too_long`.
+
         Raises:
             Unscored: there are no scores, and why not of the first texts.
         """
-        if rest := self._asking.endpoints.rest:
-            raise Unscored(Reason.RATE_LIMITED, rest)
+        if self._asking.endpoints.rest:
+            raise Unscored(Reason.RATE_LIMITED, self._asking.endpoints.named_rest)
         left = job.deadline - _time()
         if left <= 0:
             raise Unscored(Reason.LATE)
-        if self._slots.locked() and not self._texts_in(left):
+        if self._places.taken and not self._texts_in(left):
             raise Unscored(self._why_not())
-        parts = [_Part(places, job.deadline) for places in split(len(job.texts), self._limits.max_batch)]
+        parts = [_Part(places) for places in split(self._most_of(job), self._limits.max_batch)]
         tasks = [self._parts.spawn(self._fill(part, job), f"part:{self.name}") for part in parts]
         try:
             await asyncio.wait(tasks, timeout=left if left < math.inf else None)
@@ -170,28 +172,19 @@ class Remote:
 
     async def _fill(self, part: _Part, job: ScoreJob) -> None:
         """Get the scores of a part, or the reason why it has none."""
-        self._waiting += 1
-        try:
-            async with asyncio.timeout_at(job.deadline if job.deadline < math.inf else None):
-                await self._slots.acquire()
-        except TimeoutError:
+        if not await self._places.taken_before(job.deadline):
             return
-        finally:
-            self._waiting -= 1
-        self._under_way.add(part)
         part.begun = True
         part.reason = Reason.LATE
-        try:
+        with self._places.held(job.deadline):
             texts = [self.readable(text) for text in job.texts[part.places]]
-            part.values = await self._asking.scores(
-                _something(self.readable(job.query)), [_something(text) for text in texts], job.deadline
-            )
-        except RemoteFailed as failed:
-            part.reason = failed.reason
-            return
-        finally:
-            self._under_way.discard(part)
-            self._slots.release()
+            try:
+                part.values = await self._asking.scores(
+                    _something(self.readable(job.query)), [_something(text) for text in texts], job.deadline
+                )
+            except RemoteFailed as failed:
+                part.reason = failed.reason
+                return
         if job.found is not None and self.pointwise:
             for place, score in enumerate(part.values.tolist(), part.places.start):
                 job.found(place, score)
@@ -203,29 +196,25 @@ class Remote:
                 values[part.places] = part.values
         missing = [part.reason for part in parts if part.values is None]
         if len(missing) == len(parts):
-            raise Unscored(missing[0], self._asking.endpoints.rest or None)
-        return Scores(values, self.name, missing=missing[0] if missing else Reason.LATE)
+            raise Unscored(missing[0], self._asking.endpoints.named_rest)
+        return Scores(values, self.name, missing=missing[0] if missing else Reason.TOO_LONG)
+
+    def _most_of(self, job: ScoreJob) -> int:
+        """Return how many of the job's texts may be scored together."""
+        return len(job.texts) if self.pointwise else min(len(job.texts), self._limits.max_batch)
 
     def _texts_in(self, seconds: float) -> float:
         """Return how many texts are usually answered in so many seconds: nine of ten calls are."""
-        places = self._limits.concurrency - self._overdue()
-        if not places:
-            return 0.0
         usual = self._asking.latency.quantile(0.9)
         if not usual or seconds == math.inf:
             return math.inf
-        rounds = math.floor(seconds / usual - self._waiting / places)
+        places = self._limits.concurrency
+        rounds = math.floor(seconds / usual - self._places.waiting / places)
         return max(0, rounds) * places * self._limits.max_batch
-
-    def _overdue(self) -> int:
-        """Count the calls that should have ended: nobody knows when their places will be free."""
-        now = _time()
-        return sum(part.deadline < now for part in self._under_way)
 
     def _why_not(self) -> Reason:
         """Say why not all texts would be scored: for the API, or for what else is asked of it."""
-        busy = self._waiting and self._overdue() < self._limits.concurrency
-        return Reason.OVERLOADED if busy else Reason.LATE
+        return Reason.OVERLOADED if self._places.waiting else Reason.LATE
 
 
 @dataclass(eq=False, slots=True)
@@ -233,7 +222,6 @@ class _Part:
     """Some texts of a job, as many as fit into one call, and what has become of them so far."""
 
     places: slice
-    deadline: float
     begun: bool = False
     values: NDArray[np.float32] | None = None
     reason: Reason = Reason.OVERLOADED

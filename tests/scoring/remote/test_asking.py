@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -12,10 +13,11 @@ from pydantic import SecretStr
 from proxy.model import Reason
 from proxy.scoring.remote.allowance import FIRST
 from proxy.scoring.remote.api_key import ApiKey
+from proxy.scoring.remote.dialects.jina import Jina
 from proxy.scoring.remote.http import RemoteFailed
 from tests.fakes.clocks import Clock
 from tests.fakes.remotes import LONG, SHORT, api, asking, in_time, texts
-from tests.fakes.rerank_faults import hang, reset, slow, status
+from tests.fakes.rerank_faults import body, echo, hang, reset, slow, status
 from tests.fakes.rerank_server import KEY, RerankServer, honest
 
 pytestmark = pytest.mark.wire
@@ -166,6 +168,85 @@ async def test_an_answer_that_takes_unusually_long_is_asked_for_once_more(http):
         assert await scores(one) == [0.25, 0.75]
         assert one.figures()["hedges"] == 1
         await one.close()
+
+
+async def test_one_that_others_outrun_every_time_is_left_out(http):
+    async with RerankServer("jina") as first, RerankServer("jina") as second:
+        one = await warmed(asking(api(first, second, hedge_share=0.2), http))
+        first.behaviour = hang
+        for _ in range(6):
+            assert await scores(one) == [0.25, 0.75]
+
+        assert one.figures()["ejected"] == 1
+        await one.close()
+
+
+async def test_one_that_was_left_out_is_tried_at_nobody_s_expense(http):
+    clock = Clock()
+    async with RerankServer("jina", DOWN) as broken, RerankServer("jina") as sound:
+        one = asking(api(broken, sound, retry_share=0.5), http, clock=clock)
+        for _ in range(6):
+            await scores(one)
+        broken.behaviour, asked = hang, len(broken.asked)
+        broken.reached.clear()
+        clock.now += 1
+        failed = one.figures()["failed"]
+        for _ in range(3):
+            assert await scores(one) == [0.25, 0.75]
+            await broken.reached.wait()
+
+        assert len(broken.asked) == asked + 1
+        assert one.figures()["failed"] == failed
+        await one.close()
+
+
+async def test_one_that_was_left_out_and_works_again_is_asked_again(http):
+    clock = Clock()
+    async with RerankServer("jina", DOWN) as broken, RerankServer("jina") as sound:
+        one = asking(api(broken, sound, retry_share=0.5), http, clock=clock)
+        for _ in range(6):
+            await scores(one)
+        broken.behaviour, asked = honest, len(broken.asked)
+        clock.now += 1
+        await scores(one)
+        if one._probes:
+            await asyncio.wait(one._probes._running)
+        for _ in range(4):
+            await scores(one)
+
+        assert len(broken.asked) == asked + 1 + 2
+
+
+class Broken(Jina):
+    """A dialect with a mistake in it."""
+
+    def decode(self, body, count):
+        raise KeyError(body)
+
+
+async def test_a_mistake_of_our_own_is_told_as_an_error_and_quotes_nothing(http, caplog):
+    async with RerankServer("jina") as server:
+        one = asking(replace(api(server), dialect=Broken()), http)
+
+        assert (await failure(one)).reason is Reason.REMOTE_ERROR
+        assert one.figures()["failed"] == 1
+    assert "asking a rerank api broke" in caplog.text
+    assert "relevance_score" not in caplog.text
+
+
+@pytest.mark.parametrize("dialect", ["jina", "vllm"])
+async def test_an_answer_has_a_size_that_fits_the_question(http, dialect):
+    """What is much larger is none, and would take long to parse."""
+    async with RerankServer(dialect, body(lambda answer: answer + b" " * 70_000)) as server:
+        assert (await failure(asking(api(server), http))).reason is Reason.BAD_RESPONSE
+
+
+async def test_texts_that_are_sent_back_have_room(http):
+    long = tuple("<" * 40_000 + text for text in ("passage 0: 0.25", "passage 1: 0.75"))
+    async with RerankServer("vllm", echo(lambda text: {"text": text})) as server:
+        one = asking(api(server), http)
+
+        assert (await one.scores("?", long, in_time())).tolist() == [0.25, 0.75]
 
 
 async def test_without_leave_nothing_is_asked_twice_at_once(http):

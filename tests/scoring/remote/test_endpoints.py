@@ -51,7 +51,7 @@ def test_a_second_try_goes_to_another_one(clock):
 
 def test_one_that_wants_to_be_left_alone_is_not_asked_until_then(clock):
     some = endpoints(clock, 2)
-    some.pick().leave_alone(clock.now, 7.0)
+    some.pick().leave_alone(clock.now, 7.0, began=clock.now)
 
     assert picked(some, 3) == "bbb"
     clock.now += 7
@@ -60,8 +60,8 @@ def test_one_that_wants_to_be_left_alone_is_not_asked_until_then(clock):
 
 def test_nobody_is_asked_while_all_want_to_be_left_alone(clock):
     some = endpoints(clock, 2)
-    some.pick().leave_alone(clock.now, 7.0)
-    some.pick().leave_alone(clock.now, 3.0)
+    some.pick().leave_alone(clock.now, 7.0, began=clock.now)
+    some.pick().leave_alone(clock.now, 3.0, began=clock.now)
 
     with pytest.raises(RemoteFailed) as failed:
         some.pick()
@@ -74,7 +74,7 @@ def test_one_that_refuses_without_a_time_is_left_alone_from_the_second_time_in_a
     rests = []
     for _ in range(9):
         clock.now += some.rest
-        some.pick().leave_alone(clock.now, None)
+        some.pick().leave_alone(clock.now, None, began=clock.now)
         rests.append(some.rest)
 
     assert rests == pytest.approx([0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
@@ -82,8 +82,29 @@ def test_one_that_refuses_without_a_time_is_left_alone_from_the_second_time_in_a
     clock.now += some.rest
     one = some.pick()
     one.worked(clock.now)
-    one.leave_alone(clock.now, None)
+    one.leave_alone(clock.now, None, began=clock.now)
     assert some.rest == 0
+
+
+def test_refusals_of_one_burst_are_one(clock):
+    some = endpoints(clock, 1)
+    began = clock.now
+    for _ in range(8):
+        clock.now += 0.01
+        some.pick().leave_alone(clock.now, None, began=began)
+
+    assert some.rest == 0
+
+
+def test_a_time_of_our_own_is_not_told_as_theirs(clock):
+    some = endpoints(clock, 2)
+    for _ in range(4):
+        some.pick().leave_alone(clock.now, None, began=clock.now)
+
+    assert (some.rest, some.named_rest) == (pytest.approx(0.1), None)
+    with pytest.raises(RemoteFailed) as failed:
+        some.pick()
+    assert failed.value.retry_after is None
 
 
 def test_one_that_fails_in_a_row_is_ejected(clock):
@@ -115,19 +136,30 @@ def test_one_that_fails_now_and_then_is_not(clock):
     assert some.ejected == 0
 
 
-def test_one_that_comes_back_gets_one_call_until_that_has_worked(clock):
+def test_one_that_comes_back_gets_copies_until_one_has_worked(clock):
     some = endpoints(clock, 2)
     fail(some, "http://a", clock, 3)
+    assert some.to_probe() is None
     clock.now += 1.0
 
-    one = some.pick()
+    one = some.to_probe()
+    assert one is not None
     assert one.url == "http://a"
-    one.under_way = 1
     assert picked(some, 3) == "bbb"
 
     one.worked(clock.now)
-    one.under_way = 0
+    assert some.to_probe() is None
     assert "a" in picked(some, 2)
+
+
+def test_where_none_is_well_there_are_no_copies(clock):
+    some = endpoints(clock, 2)
+    fail(some, "http://a", clock, 3)
+    fail(some, "http://b", clock, 3)
+    clock.now += 1.0
+
+    assert some.to_probe() is None
+    assert picked(some, 4) == "abab"
 
 
 def test_one_that_comes_back_and_fails_is_gone_for_longer(clock):
@@ -175,6 +207,6 @@ def test_where_all_are_ejected_all_are_asked(clock):
 def test_an_ejected_one_is_asked_before_one_that_wants_to_be_left_alone(clock):
     some = endpoints(clock, 2)
     fail(some, "http://a", clock, 3)
-    some.pick().leave_alone(clock.now, 7.0)
+    some.pick().leave_alone(clock.now, 7.0, began=clock.now)
 
     assert picked(some, 2) == "aa"

@@ -46,10 +46,16 @@ async def test_batches_are_as_large_as_the_dialect_allows_or_the_policy():
         ("https://api.jina.ai", "https://api.jina.ai/v1/rerank"),
         ("https://api.jina.ai/v1/rerank", "https://api.jina.ai/v1/rerank"),
         ("https://gateway.example.com/jina", "https://gateway.example.com/jina/v1/rerank"),
+        ("http://vllm:8000/v1", "http://vllm:8000/v1/rerank"),
+        ("http://v1", "http://v1/v1/rerank"),
     ],
 )
 def test_the_path_is_added_once(url, endpoint):
     assert whole(url, "/v1/rerank") == endpoint
+
+
+def test_a_host_s_name_is_no_path():
+    assert whole("http://rerank", "/rerank") == "http://rerank/rerank"
 
 
 def test_hosted_apis_are_where_they_are():

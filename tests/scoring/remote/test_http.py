@@ -92,6 +92,23 @@ async def test_an_answer_up_to_the_bound_is_read_and_one_above_it_is_not():
     await http.close()
 
 
+async def test_a_post_may_want_less_or_more_than_others(http):
+    async with RawStore() as server:
+        reply = await http.post(server.url, b"", {}, deadline=in_time(), max_bytes=2)
+        with pytest.raises(RemoteFailed) as failed:
+            await http.post(server.url, b"", {}, deadline=in_time(), max_bytes=1)
+
+    assert (reply.body, failed.value.reason) == (b"ok", Reason.BAD_RESPONSE)
+
+
+async def test_of_an_error_that_is_too_large_there_is_the_start(http):
+    """Some quote the whole request; that it was refused is known all the same."""
+    async with RawStore(b"HTTP/1.1 422 No\r\ncontent-length: 9\r\n\r\nrefused: ") as server:
+        reply = await http.post(server.url, b"", {}, deadline=in_time(), max_bytes=3)
+
+    assert (reply.status, reply.body) == (422, b"ref")
+
+
 async def test_nobody_listening_is_an_error_that_may_pass(http):
     async with RawStore() as server:
         url = server.url

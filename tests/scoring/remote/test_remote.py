@@ -199,17 +199,27 @@ async def test_calls_that_hang_are_given_up_and_their_places_are_free_again():
         assert no_nan((await scorer.score(job(0.5))).values) == [0.5]
 
 
-async def test_while_all_places_are_taken_by_calls_that_hang_nobody_waits_for_one():
-    async with RerankServer("tei") as server, remote(api(server), concurrency=2, linger=LONG) as scorer:
-        await scorer.score(job(0.5))
-        server.behaviour = hang
-        for _ in range(2):
-            assert await reason(scorer, job(0.5, seconds=SHORT)) is Reason.LATE
+async def test_a_call_that_is_late_keeps_no_other_from_its_place():
+    async with RerankServer("tei", hang) as server, remote(api(server), concurrency=1, linger=LONG) as scorer:
+        assert await reason(scorer, job(0.5, seconds=SHORT)) is Reason.LATE
+        server.behaviour = honest
 
-        asked = job(0.5)
-        assert await reason(scorer, asked) is Reason.LATE
-        assert asyncio.get_running_loop().time() < asked.deadline - LONG / 2
-        assert (len(server.asked), scorer.reach(asked)) == (3, 0)
+        assert scorer.reach(job(0.5)) == 1
+        assert no_nan((await scorer.score(job(0.5))).values) == [0.5]
+        assert len(scorer._parts) == 1
+
+
+async def test_of_the_calls_that_are_late_the_first_ones_are_given_up():
+    async with RerankServer("tei", hang) as server, remote(api(server), concurrency=2, linger=LONG) as scorer:
+        for _ in range(3):
+            late = (job(0.5, seconds=SHORT), job(0.5, seconds=SHORT))
+            assert await asyncio.gather(*(reason(scorer, one) for one in late)) == [Reason.LATE] * 2
+        async with asyncio.timeout(LONG / 2):
+            while len(scorer._parts) > 2:
+                await asyncio.wait(scorer._parts._running, return_when=asyncio.FIRST_COMPLETED)
+
+        assert len(server.asked) == 6
+        assert not scorer._places.taken
 
 
 async def test_who_waits_for_a_place_until_its_deadline_is_overloaded():
@@ -317,6 +327,27 @@ async def test_it_reaches_nothing_while_the_api_wants_to_be_left_alone():
             await scorer.score(job(0.5))
         assert unscored.value.retry_after == pytest.approx(60, abs=5)
         assert len(server.asked) == 1
+
+
+async def test_a_pause_of_our_own_is_not_told_as_a_wish_of_the_api():
+    """A breaker takes a time that is named at its word."""
+    async with RerankServer("tei", status("429 Slow Down")) as server, remote(api(server)) as scorer:
+        for _ in range(3):
+            with pytest.raises(Unscored) as unscored:
+                await scorer.score(job(0.5))
+            assert (unscored.value.reason, unscored.value.retry_after) == (Reason.RATE_LIMITED, None)
+
+        assert (len(server.asked), scorer.reach(job(0.5))) == (2, 0)
+
+
+async def test_of_a_list_that_is_too_long_only_the_start_is_scored():
+    """Scores of two lists must not be mixed."""
+    limits = {"max_batch": 2, "pointwise": False}
+    async with RerankServer("jina") as server, remote(api(server), **limits) as scorer:
+        scores = await scorer.score(job(0.5, 0.25, 0.75))
+
+        assert (no_nan(scores.values), scores.missing) == ([0.5, 0.25, None], Reason.TOO_LONG)
+        assert (len(server.asked), scorer.reach(job(0.5, 0.25, 0.75))) == (1, 2)
 
 
 async def test_an_endless_deadline_is_one():

@@ -33,10 +33,19 @@ NAMES = ("retry-after-ms", "Retry-After", "X-RateLimit-Reset")
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": ""}, None),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"Retry-After": "Fri, 01 Jan 2027 00:00:00 +9999999999999999"}, None),
     ],
 )
 def test_the_usual_headers_are_understood(headers, seconds):
     assert seconds_to_wait(CIMultiDict(headers), NOW) == seconds
+
+
+def test_a_limit_s_end_counts_only_for_whom_it_has_stopped():
+    headers = CIMultiDict({"X-RateLimit-Reset": "12"})
+
+    assert seconds_to_wait(headers, NOW, limited=False) is None
+    assert seconds_to_wait(CIMultiDict({**headers, "Retry-After": "3"}), NOW, limited=False) == 3
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text()))

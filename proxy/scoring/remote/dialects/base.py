@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Bytes of an answer beside its rows, and of a row: plenty. Whatever is larger is no answer, and to parse it
+# would keep the event loop from all else.
+_ROOM, _ROW = 64 * 2**10, 512
+# Bytes that one byte of a text becomes at most, as in \\u003c.
+_ESCAPED = 6
+
+
 class Dialect(ABC):
     """One API. What is said here are the habits of most of them."""
 
@@ -25,6 +32,8 @@ class Dialect(ABC):
     path: ClassVar[str]
     # The most texts of one request.
     max_batch: ClassVar[int] = 1000
+    # Whether it sends the texts back, whatever it is told.
+    echoes: ClassVar[bool] = False
     # What scores mean, for people.
     scale: ClassVar[str] = "0 to 1"
     # The short words by which the API names its errors. Nothing else out of an error is ever shown.
@@ -45,6 +54,10 @@ class Dialect(ABC):
         Raises:
             BadAnswer: it does not hold a finite score for each of them.
         """
+
+    def longest_answer(self, body: bytes, count: int) -> int:
+        """Return how many bytes an answer to the request in `body`, of `count` texts, has at most."""
+        return _ROOM + _ROW * count + (_ESCAPED * len(body) if self.echoes else 0)
 
     def reason(self, status: int, body: bytes) -> Reason:  # noqa: ARG002 - for those whose status says too little
         """Return why an answer of another status than 200 has no scores."""

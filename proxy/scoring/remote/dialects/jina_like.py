@@ -28,23 +28,31 @@ class Infinity(Jina):
 
 
 class Vllm(Infinity):
-    """vLLM. It always sends the texts back, and refuses a request of which one text is too long."""
+    """vLLM. It always sends the texts back, and refuses a request of which one text is too long to be read.
+
+    Unless it is told to cut what is longer than so many tokens; -1 are as many as the model reads.
+    """
 
     name = "vllm"
+    echoes = True
     words: ClassVar[tuple[str, ...]] = ("BadRequestError", "NotFoundError", "InternalServerError")
+
+    def encode(self, query: str, texts: Sequence[str], model: str) -> bytes:
+        """Ask for all texts, cut where they are too long."""
+        return body_of(model=model, query=query, documents=texts, top_n=len(texts), truncate_prompt_tokens=-1)
+
+
+class LocalAi(Infinity):
+    """LocalAI. It always sends the texts back. Its backends differ in what their scores are."""
+
+    name = "localai"
+    path = "/v1/rerank"
+    echoes = True
+    scale = "as the backend gives it"
 
     def encode(self, query: str, texts: Sequence[str], model: str) -> bytes:
         """Ask for all texts."""
         return body_of(model=model, query=query, documents=texts, top_n=len(texts))
-
-
-class LocalAi(Vllm):
-    """LocalAI. Its backends differ: some give logits, others what is made of them."""
-
-    name = "localai"
-    path = "/v1/rerank"
-    scale = "as the backend gives it"
-    words = ()
 
 
 class Xinference(Infinity):
