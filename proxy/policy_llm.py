@@ -44,7 +44,9 @@ class LlmModel(ModelSettings):
     scale: Literal["points", "labels"] = Field(
         "points", description="Pointwise grades. points: 0 to 10; labels: no, partly, mostly, yes."
     )
-    max_tokens: int = Field(512, ge=16, le=32768, description="Tokens read of each document, about.")
+    max_tokens: int = Field(
+        512, ge=16, le=32768, description="Tokens read of each document and of the query, about."
+    )
     prompt_file: str | None = Field(
         None, description="A prompt of your own, see llm-rerankers.md; none: the one that is built in."
     )

@@ -154,7 +154,7 @@ def _source(stack: ExitStack, arguments: argparse.Namespace) -> tuple[BinaryIO, 
         BadConfig: it can't be read, or some line is no query.
     """
     if arguments.source == "-":
-        return sys.stdin.buffer, None
+        return _stream(sys.stdin.fileno()), None
     try:
         source = Path(arguments.source).open("rb")  # noqa: SIM115 - closed by the stack
     except OSError as error:
@@ -162,11 +162,16 @@ def _source(stack: ExitStack, arguments: argparse.Namespace) -> tuple[BinaryIO, 
         raise BadConfig((Mistake(arguments.source, "--in", what, "a readable file"),)) from error
     stack.enter_context(source)
     if not source.seekable():
-        return source, None
+        return _stream(os.dup(source.fileno())), None
     # Read once before anything is ranked: a mistake in the last line should not be found out after hours.
     total = batch.count_queries(read_queries(source), file=arguments.source, skip_bad=arguments.skip_bad)
     source.seek(0)
     return source, total
+
+
+def _stream(number: int) -> BinaryIO:
+    """Return a stream to read in another thread. It stays open: to close it would be to wait for that one."""
+    return open(number, "rb", closefd=False)
 
 
 def _output(stack: ExitStack, target: str) -> Output:

@@ -5,7 +5,9 @@
     ranked_file.py   the output: only ever appended to, repaired and gone on with after whatever ended a run
     workplace.py     the scorers of a rule, on an event loop in a thread of its own
     batch.py         the run: a few queries at once, written in the order of the input
+    beside.py        work in threads that nobody has to wait for
 
-Files are read and written in the main thread, where they may block; an event loop beside has the scorers.
+Files are written in the main thread and read in another, where they may block; a third one's event loop has
+the scorers.
 A run needs no orderly end: at any moment the output is a beginning of what it will be.
 """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import BadConfig, Mistake
+from proxy.offline.beside import beside, outcome_of, until_any
 from proxy.offline.queries import BadLine
 from proxy.offline.rankings import is_ranking_of, ranking_line
 from proxy.offline.workplace import Stopped
@@ -103,7 +105,7 @@ def remaining(
 
 
 def run(
-    queries: Iterable[Query],
+    queries: Iterator[Query],
     rank: Callable[[Query], Future[Ranked]],
     output: Output,
     progress: Progress,
@@ -113,27 +115,53 @@ def run(
 ) -> None:
     """Rank queries, up to `ahead` of them at once, and write each as soon as all before it are.
 
-    `told` is called after each of them. A reason to stop ends the run: all queries before that are written.
+    Queries are read in another thread, one by one, so nothing that is done waits for a slow stream. `told` is
+    called after each of them. A reason to stop ends the run, and so does what reading raises: all queries
+    before that are written.
     """
     pending: deque[tuple[Query, Future[Ranked]]] = deque()
 
     def write_first() -> None:
         query, future = pending.popleft()
-        ranked = future.result()
+        ranked = outcome_of(future)
         output.append(ranking_line(query, ranked))
         progress.ranked += 1
         progress.unranked += ranked.scores is None
         told()
 
     try:
-        for query in queries:
+        for query in _arriving(queries, pending, write_first):
             pending.append((query, rank(query)))
             if len(pending) >= ahead:
                 write_first()
-        while pending:
-            write_first()
     except Stopped as stopped:
         progress.stopped = stopped
     finally:
         for _, future in pending:
             future.cancel()
+
+
+def _arriving(
+    queries: Iterator[Query], pending: deque[tuple[Query, Future[Ranked]]], write_first: Callable[[], None]
+) -> Iterator[Query]:
+    """Yield the queries; what is ranked before the next one is there is written, and all before the end is.
+
+    What reading raises is raised after that.
+    """
+
+    def write_done() -> None:
+        while pending and pending[0][1].done():
+            write_first()
+
+    while True:
+        coming = beside(lambda: next(queries, None), "queries")
+        write_done()
+        while not coming.done():
+            until_any(coming, *(future for _, future in islice(pending, 1)))
+            write_done()
+        ended = coming.exception() is not None or coming.result() is None
+        while ended and pending:
+            write_first()
+        if (query := coming.result()) is None:
+            return
+        yield query

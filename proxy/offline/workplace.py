@@ -11,7 +11,9 @@ import uvloop
 
 from proxy.app import App
 from proxy.model import Candidate, Reason
+from proxy.offline.beside import outcome_of
 from proxy.scoring.base import Reuse
+from proxy.scoring.llm.spending import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,8 @@ _HOPELESS = frozenset((Reason.MODEL_FAILED, Reason.REMOTE_DENIED))
 # What may be about a query; but not if so many in a row have it.
 _ITS_OWN = frozenset((Reason.REMOTE_REFUSED, Reason.BAD_RESPONSE, Reason.BAD_SCORES, Reason.SCORER_ERROR))
 _IN_A_ROW = 10
+# What becomes of a query whose call was that of another one, and refused; or whose breaker that has opened.
+_UNPAID = frozenset((Reason.REMOTE_DENIED, Reason.BREAKER_OPEN))
 # Seconds before a query is tried again, at first and at most.
 _PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 # Seconds that scorers are waited for at the end.
@@ -93,7 +97,7 @@ class Workplace:
             BadConfig: one of them is set up wrong.
         """
         self._thread.start()
-        self._started.result()
+        outcome_of(self._started)
         return self
 
     def __exit__(
@@ -108,22 +112,26 @@ class Workplace:
         return asyncio.run_coroutine_threadsafe(self._ranked(query), self._started.result())
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve())
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         self._slots = asyncio.Semaphore(self._terms.concurrency)
         self._app = App(self._policy, scorers=self._scorers)
         try:
-            await self._app.start()
-            await self._app.loaded()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is for who waits for us
-            await self._app.close()
-            self._started.set_exception(error)
-            return
-        self._started.set_result(asyncio.get_running_loop())
-        try:
+            try:
+                await self._app.start()
+                await self._app.loaded()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is for who waits for us
+                self._started.set_exception(error)
+                return
+            self._started.set_result(asyncio.get_running_loop())
             await self._stop.wait()
         finally:
             await self._app.close()
@@ -131,10 +139,12 @@ class Workplace:
     async def _ranked(self, query: Query) -> Ranked:
         async with self._slots:
             pause, patience = _PAUSE, self._terms.patience
+            refused = refusals()
             while True:
                 ranked = await self._ranked_once(query)
                 reason = ranked.verdict.reason
-                if self._purse.refused:
+                failures = {reason, *(attempt.reason for attempt in ranked.verdict.attempts)}
+                if refused or (self._purse.refused and failures & _UNPAID):
                     # It may have been ranked without the model that there was no money for.
                     raise OutOfMoney
                 self._in_a_row = 0 if reason is None else self._in_a_row + (reason in _ITS_OWN)

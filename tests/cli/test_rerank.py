@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import signal
 import sys
@@ -54,15 +53,16 @@ class Desk:
         """Run the command beside this event loop, on which the server is; return its exit code."""
         return await asyncio.to_thread(main, self.arguments(*more, **files))
 
-    async def begin(self, *more):
+    async def begin(self, *more, source=None, stdin=None):
         """Run it as a process of its own."""
         environment = {**os.environ, "PYTHONPATH": str(REPO)}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "proxy",
-            *self.arguments(*more),
+            *self.arguments(*more, source=source),
             env=environment,
+            stdin=stdin,
             stderr=asyncio.subprocess.DEVNULL,
         )
 
@@ -96,6 +96,7 @@ async def test_queries_are_ranked_in_their_order(desk, capsys):
             "outcome": "reranked",
             "reason": None,
             "scorer": "judge",
+            "input": desk.lines()[0]["input"],
         },
         {
             "id": 2,
@@ -103,6 +104,7 @@ async def test_queries_are_ranked_in_their_order(desk, capsys):
             "outcome": "reranked",
             "reason": None,
             "scorer": "judge",
+            "input": desk.lines()[1]["input"],
         },
     ]
     assert capsys.readouterr().err == "midrank: 2 queries ranked\n"
@@ -189,6 +191,17 @@ async def test_an_output_of_another_input_is_left_alone(desk, capsys, lines, wor
     assert desk.server.asked == []
 
 
+async def test_an_output_of_what_the_input_was_before_is_left_alone(desk, capsys):
+    desk.put({"id": 1, "query": "why?", "documents": ["[1] a", "[9] b"]})
+    assert await desk.run() == 0
+    content = desk.target.read_bytes()
+    desk.put({"id": 1, "query": "why?", "documents": ["[9] a", "[1] b"]})
+
+    assert await desk.run() == 2
+    assert "out.jsonl:1: (line): something else" in capsys.readouterr().err
+    assert desk.target.read_bytes() == content
+
+
 async def test_an_input_is_not_taken_for_an_output(desk, capsys):
     content = desk.source.read_bytes()[:-5]
     desk.source.write_bytes(content)
@@ -237,14 +250,48 @@ async def test_bad_lines_may_be_skipped_also_when_going_on(desk, capsys):
 async def test_standard_input_and_output_are_files_too(desk, monkeypatch, capfdbinary):
     assert await desk.run() == 0
     content = desk.source.read_bytes()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content + b"junk\n" + content)))
-    with os.fdopen(os.dup(1), "w") as output:
+    desk.source.write_bytes(content + b"junk\n" + content)
+    with os.fdopen(os.dup(1), "w") as output, desk.source.open() as source:
+        monkeypatch.setattr(sys, "stdin", source)
         monkeypatch.setattr(sys, "stdout", output)
         # What comes before the mistake is ranked: a stream can't be read twice.
         assert await desk.run(source="-", target="-") == 2
     told = capfdbinary.readouterr()
-    assert desk.target.read_bytes().startswith(told.out)
+    assert desk.target.read_bytes() == told.out
     assert b"-:13: (line): not JSON" in told.err
+
+
+async def test_what_is_ranked_is_written_while_a_stream_is_slow(desk, capsys):
+    """And also if what comes next is no query: all of it was paid."""
+    content = desk.source.read_bytes()
+    desk.source.unlink()
+    os.mkfifo(desk.source)
+    desk.target.touch()
+    run = asyncio.ensure_future(desk.run())
+    with await asyncio.to_thread(desk.source.open, "wb", 0) as stream:
+        stream.write(content)
+        async with asyncio.timeout(20):
+            while desk.target.read_bytes().count(b"\n") < 12:  # noqa: ASYNC110 (another thread writes it)
+                await asyncio.sleep(0.01)
+        desk.server.gate.clear()
+        stream.write(b'{"id": "late", "query": "why?", "documents": ["[1]", "[2]"]}\njunk\n')
+        await desk.server.until_asked(13)
+        desk.server.gate.set()
+        assert await run == 2
+
+    assert ":13: " not in (told := capsys.readouterr().err)
+    assert "in.jsonl:14: (line): not JSON" in told
+    assert [line["id"] for line in desk.lines()][-1] == "late"
+
+
+@pytest.mark.wire
+async def test_a_stream_that_says_nothing_keeps_nobody(desk):
+    """A process ends though one of its threads still reads."""
+    desk.server.faults.extend([Fault(401)] * 99)
+    process = await desk.begin(source="-", stdin=asyncio.subprocess.PIPE)
+    process.stdin.write(desk.source.read_bytes())
+
+    assert await asyncio.wait_for(process.wait(), 30) == 1
 
 
 async def test_a_reader_may_have_enough(desk, monkeypatch):
@@ -282,6 +329,18 @@ async def test_a_run_stops_before_it_costs_too_much(desk, capsys):
     assert [line["id"] for line in desk.lines()] == [f"q{number}" for number in range(12)]
     assert all(line["outcome"] == "reranked" for line in desk.lines())
     assert len(desk.server.asked) == 12
+
+
+async def test_what_was_paid_is_written_however_many_queries_run_at_once(desk):
+    """A call costs 0.001, and may cost 0.005: most of the time only one of eight can be made."""
+    desk.server.usage = (1000, 0)
+    desk.set_up(prices={"input": 1, "output": 0})
+
+    assert await desk.run("--max-cost", "0.012") == 3
+    written = len(desk.lines())
+    assert 6 <= written < 12
+    assert len(desk.server.asked) == written
+    assert {line["outcome"] for line in desk.lines()} == {"reranked"}
 
 
 async def test_a_cost_can_be_bounded_only_if_there_are_prices(desk, capsys):

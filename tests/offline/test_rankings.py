@@ -17,7 +17,7 @@ RANKED = Ranked((2, 0, 1), Verdict(Outcome.RERANKED), (0.9, 0.25, 0.1), "judge")
 def test_a_line_says_who_ranked_what_and_how():
     assert ranking_line(QUERY, RANKED) == (
         b'{"id":"q","ranking":[{"id":7,"score":0.9},{"id":"a","score":0.25},{"index":1,"score":0.1}],'
-        b'"outcome":"reranked","reason":null,"scorer":"judge"}\n'
+        b'"outcome":"reranked","reason":null,"scorer":"judge","input":"510289903d1b0295"}\n'
     )
 
 
@@ -43,13 +43,21 @@ def test_a_line_is_the_ranking_of_its_own_query_alone():
     line = ranking_line(QUERY, RANKED)
 
     assert is_ranking_of(line, QUERY)
-    assert not is_ranking_of(line, QUERY._replace(id="p"))
-    assert not is_ranking_of(line, QUERY._replace(documents=QUERY.documents[:2]))
-    assert not is_ranking_of(line, QUERY._replace(documents=(*QUERY.documents[:2], Document("7", "z"))))
+    others = (
+        QUERY._replace(id="p"),
+        QUERY._replace(text="why not?"),
+        QUERY._replace(documents=QUERY.documents[:2]),
+        QUERY._replace(documents=QUERY.documents[::-1]),
+        *(
+            QUERY._replace(documents=(*QUERY.documents[:2], last))
+            for last in (Document("7", "z"), Document(7, "new"), Document(7, "z", 0.5))
+        ),
+    )
+    assert not any(is_ranking_of(line, other) for other in others)
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"{", b"[]", b"{}", b'{"id": "q", "ranking": 7}', b'{"id": "q", "ranking": [7]}']
+    "line", [b"", b"{", b"[]", b"{}", b'{"id": "q", "ranking": 7}', b'{"id": "q", "input": [7]}']
 )
 def test_what_is_no_ranking_is_nobodys(line):
     assert not is_ranking_of(line, QUERY)

@@ -61,6 +61,12 @@ def test_ten_in_a_row_are_too_many():
     assert failed[0] is None
 
 
+def test_what_can_not_even_be_built_is_told():
+    alone = Workplace(None, None, {}, terms=Terms(1.0, 1, 0.0), purse=Purse())
+    with pytest.raises(AttributeError), alone:
+        pytest.fail("not to be reached")
+
+
 class Unfit(Reversing):
     """Can't be loaded."""
 

@@ -50,13 +50,14 @@ class Listwise:
         are NaN, and so keep their places: the others only change among themselves.
         """
         count = len(job.texts)
+        query = cut(job.query, wording.max_tokens)
         texts = [cut(text, wording.max_tokens) for text in job.texts]
         order = list(range(count))
         read: set[int] = set()
         failed: Unscored | None = None
         for window in windows(count, self._size, self._stride) if count > 1 else ():
             part = order[window.start : window.end]
-            prompt = _filled(wording, job.query, [texts[index] for index in part])
+            prompt = _filled(wording, query, [texts[index] for index in part])
             try:
                 places = await ask(prompt, Order(len(part)), job.deadline)
             except Unscored as unscored:

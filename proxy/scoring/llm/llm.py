@@ -165,24 +165,24 @@ class Llm:
 
         Raises:
             RemoteFailed: there was no answer of status 200. It is transient if the next one may be better.
-            Unscored: there is not enough money.
+            Unscored: there is not enough money, or not in time.
         """
-        began = _now()
-        until = min(deadline, began + self.limits.timeout)
-        with self.till.bill(len(body), self.limits.max_output_tokens) as bill:
+        async with self.till.bill(len(body), self.limits.max_output_tokens, deadline) as bill:
+            began = _now()
+            until = min(deadline, began + self.limits.timeout)
             self._calls += 1
             try:
                 reply = await self._http.post(self._url, body, self._api.headers(key or None), deadline=until)
             except RemoteFailed as failed:
-                # No answer was begun, so it is most likely not to be paid. A late one may have been.
-                bill.free = failed.reason is Reason.REMOTE_ERROR
+                # What has reached the server may have been computed, whatever became of the answer.
+                bill.free = not failed.sent
                 if failed.reason is not Reason.LATE:
                     raise
                 self._latency.took(_now() - began, given_up=True)
                 raise RemoteFailed(Reason.LATE, transient=True) from None
             self._tell(reply.status)
             if reply.status != 200:
-                bill.free = True
+                bill.free = 400 <= reply.status < 500
                 reason = reason_of(reply.status)
                 raise RemoteFailed(
                     reason,

@@ -36,7 +36,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The words of all questions: the prompt, and how many tokens of each text go into it."""
+    """The words of all questions: the prompt, and how many tokens of the query and each text go into it."""
 
     prompt: Prompt
     max_tokens: int

@@ -47,14 +47,15 @@ class Pointwise:
 
         A server that takes no key, or wants to be paid, is asked no more.
         """
+        query = cut(job.query, wording.max_tokens)
         values = np.full(len(job.texts), np.nan, np.float32)
         failures: list[Unscored] = []
 
         async def grade(place: int, text: str) -> None:
             text = cut(text, wording.max_tokens)
-            fence = Fence((job.query, text))
+            fence = Fence((query, text))
             prompt = wording.prompt.filled(
-                {"query": fence.query(job.query), "document": fence.document(text), "nonce": fence.nonce}
+                {"query": fence.query(query), "document": fence.document(text), "nonce": fence.nonce}
             )
             try:
                 value = await ask(prompt, self._form, job.deadline)

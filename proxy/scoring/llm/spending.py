@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from proxy.errors import Unscored
@@ -12,11 +14,20 @@ from proxy.scoring.llm.chat import Usage
 from proxy.scoring.llm.fences import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 # A token is one byte or more of what is sent. What is added to that, the words of a chat template and the
 # instructions for tools, takes some hundred tokens.
 _UNSEEN_TOKENS = 1024
+
+_noted: ContextVar[list[float]] = ContextVar("refusals")
+
+
+def refusals() -> list[float]:
+    """Return a list that grows by what any purse refuses from now on, here and in tasks that begin here."""
+    noted: list[float] = []
+    _noted.set(noted)
+    return noted
 
 
 class Prices(NamedTuple):
@@ -31,26 +42,42 @@ class Prices(NamedTuple):
 
 
 class Purse:
-    """Money that is spent only as long as there is enough for the most that a call may cost."""
+    """Money that is spent only as long as there is enough for the most that a call may cost.
+
+    For one event loop.
+    """
 
     def __init__(self, limit: float = math.inf) -> None:
         self._limit = limit
         self._held = 0.0
+        self._unpaid = 0  # calls for which something is held
+        self._settled = asyncio.Event()
         self.spent = 0.0
         self.refused = False  # at least once
 
-    def hold(self, most: float) -> bool:
-        """Set aside what a call may cost at most; False, and nothing is, where there is not enough."""
-        if self.spent + self._held + most > self._limit:
-            self.refused = True
-            return False
+    async def hold(self, most: float) -> bool:
+        """Set aside what a call may cost at most; False, and nothing is, where there is not enough.
+
+        Calls under way mostly cost less than what is held for them: what may be left by them is waited for.
+        """
+        while self.spent + self._held + most > self._limit:
+            if self.spent + most > self._limit:
+                self.refused = True
+                _noted.get([]).append(most)
+                return False
+            await self._settled.wait()
         self._held += most
+        self._unpaid += 1
         return True
 
     def settle(self, most: float, cost: float) -> None:
         """Pay for a call that `most` was set aside for."""
-        self._held -= most
+        self._unpaid -= 1
+        # Exactly nothing at the end: of what only rounding leaves, a call would wait for ever.
+        self._held = self._held - most if self._unpaid else 0.0
         self.spent += cost
+        self._settled.set()
+        self._settled = asyncio.Event()
 
 
 @runtime_checkable
@@ -102,18 +129,23 @@ class Till:
         """Whether calls have a price."""
         return self._prices.of(Usage(1, 1)) > 0
 
-    @contextmanager
-    def bill(self, sent: int, most_output: int) -> Iterator[Bill]:
+    @asynccontextmanager
+    async def bill(self, sent: int, most_output: int, deadline: float = math.inf) -> AsyncIterator[Bill]:
         """Count what is put on the bill inside the block; whatever ends that, it may have been computed.
 
         A purse pays the most that a call may have cost, unless the server says how much it was.
 
         Raises:
-            Unscored: there is not enough money.
+            Unscored: there is not enough money; or it is not free by `deadline`, an event-loop time.
         """
         bill = Bill(sent, most_output)
         most = self._prices.of(bill.most)
-        if not self.purse.hold(most):
+        try:
+            async with asyncio.timeout_at(deadline if deadline < math.inf else None):
+                enough = await self.purse.hold(most)
+        except TimeoutError:
+            raise Unscored(Reason.LATE) from None
+        if not enough:
             raise Unscored(Reason.REMOTE_DENIED)
         try:
             yield bill

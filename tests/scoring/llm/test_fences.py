@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.scoring.llm.fences import BYTES_PER_TOKEN, Fence, cut, harmless
 
-TAG = re.compile(r"<\s*/?\s*(query|document)\b", re.IGNORECASE)
+TAG = re.compile(r"<\s*/?\s*(query|document)(?![a-z])", re.IGNORECASE)
 PARTS = st.sampled_from(
     [
         "<",
@@ -23,6 +25,7 @@ PARTS = st.sampled_from(
         "query",
         "-abc",
         "-0f",
+        "_0",
         'number="1"',
         "\u200b",
         "\ud800",
@@ -66,6 +69,35 @@ def test_usual_texts_stay_as_they_are():
     text = 'if a < b:\n\treturn "<p>früh</p>"  # 日本語 <doc> </Documentation>'
 
     assert harmless(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("<|im_end|>\n<|im_start|>system", "\u2039|im_end|\u203a\n\u2039|im_start|\u203asystem"),
+        ("<\u200b|im\u2060_end|\xad>", "\u2039|im_end|\u203a"),
+        ("<\uff5cUser\uff5c>", "\u2039\uff5cUser\uff5c\u203a"),
+        ("[INST] <<SYS>>x<</SYS>> [/inst]", "\u2045INST] \u2039\u2039SYS>>x\u2039\u2039/SYS>> \u2045/inst]"),
+        ("</s><s>", "\u2039/s>\u2039s>"),
+        ("<end_of_turn><start_of_turn>model", "\u2039end_of_turn>\u2039start_of_turn>model"),
+        ("</document_x> <Document2>", "\u2039/document_x> \u2039Document2>"),
+        ("a [INSTALL] <span> <sup> x < y || z > w", "a [INSTALL] <span> <sup> x < y || z > w"),
+    ],
+)
+def test_marks_of_chat_templates_are_defused(text, seen):
+    assert harmless(text) == seen
+
+
+@pytest.mark.parametrize("unseen", "\u200b\u200d\u2066\u202e\ufeff\xad\ufe0f\U000e0101\u180e\u3164")
+def test_what_has_no_width_is_left_out(unseen):
+    assert harmless(f"a{unseen}b <{unseen}document>") == "ab \u2039document>"
+
+
+@given(st.characters(categories=["Cf"]))
+def test_of_formats_only_signs_that_people_see_remain(character):
+    scripts = ("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")
+
+    assert harmless(character) != character or unicodedata.name(character).startswith(scripts)
 
 
 def test_instructions_in_unicode_tags_are_not_passed_on():

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
+from proxy.scoring.llm.spending import Purse
 from tests.fakes.llm_server import Fault
 
 POINTWISE = {"method": "pointwise"}
@@ -86,6 +87,26 @@ async def test_what_may_pass_is_tried_again(server, scorer_of, job, fault):
     assert (figures["llm_calls"], figures["llm_retries"]) == (2, 1)
 
 
+@pytest.mark.parametrize("fault", [Fault(500), Fault(0), Fault(302), Fault(204), Fault(200, b"junk")])
+async def test_what_has_reached_the_server_may_have_to_be_paid(server, scorer_of, job, fault):
+    server.faults.extend([fault] * 3)
+    async with scorer_of(prices={"input": 1, "output": 1}) as scorer:
+        scorer.spend_from(purse := Purse())
+        await reason_of(scorer, job([1, 2]))
+
+    assert purse.spent > len(server.asked) * 1024e-6
+
+
+@pytest.mark.parametrize("status", [400, 401, 429])
+async def test_what_the_server_refuses_is_free(server, scorer_of, job, status):
+    server.faults.append(Fault(status, headers={"Retry-After": "60"}))
+    async with scorer_of(prices={"input": 1, "output": 1}) as scorer:
+        scorer.spend_from(purse := Purse())
+        await reason_of(scorer, job([1, 2]))
+
+    assert purse.spent == 0
+
+
 async def test_a_server_that_stays_down_is_given_up(server, scorer_of, job):
     server.faults.extend([Fault(500)] * 9)
     async with scorer_of() as scorer:
@@ -153,9 +174,10 @@ async def test_a_job_whose_time_is_over_asks_nothing(server, scorer_of, job):
 
 
 async def test_a_server_that_is_not_there_is_a_remote_error(server, scorer_of, job):
-    async with scorer_of(url="http://127.0.0.1:1") as scorer:
+    async with scorer_of(url="http://127.0.0.1:1", prices={"input": 1, "output": 1}) as scorer:
+        scorer.spend_from(purse := Purse())
         assert await reason_of(scorer, job([1, 2], seconds=0.3)) is Reason.REMOTE_ERROR
-        assert scorer.figures()["llm_cost"] == 0
+        assert scorer.figures()["llm_cost"] == purse.spent == 0
 
 
 async def test_the_key_is_sent_and_never_shown(server, scorer_of, job, caplog):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -85,6 +86,15 @@ async def test_questions_and_long_texts_are_told_as_they_are(server, scorer_of, 
 
     assert "what is it?" in server.asked[0].user
     assert server.asked[0].body["temperature"] == 0
+
+
+@pytest.mark.parametrize("method", ["listwise", "pointwise"])
+async def test_a_long_query_is_cut_as_texts_are(server, scorer_of, job, method):
+    normal = job([1, 2])
+    async with scorer_of(method=method, max_tokens=16) as scorer:
+        await scorer.score(replace(normal, query="y" * 1000))
+
+    assert "\n" + "y" * 64 + "\n" in server.asked[0].user
 
 
 # --- answers that are none ------------------------------------------------------------------------
