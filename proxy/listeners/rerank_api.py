@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from proxy.listeners.http_request import expects_continue
-from proxy.listeners.http_response import Written, whole_answer
+from proxy.errors import Unanswerable
+from proxy.listeners.http_request import check, expects_continue
+from proxy.listeners.http_response import Written, refusal, whole_answer
 from proxy.listeners.http_server import HttpServer
 from proxy.model import WireRequest
 from proxy.policy_base import split_address
+from proxy.rerank_api.service import NAME
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from proxy.listeners.http_connection import Connection, HttpLimits
     from proxy.rerank_api.gate import Gate
     from proxy.rerank_api.service import RerankService
+
+_log = logging.getLogger(__name__)
 
 
 class RerankApiListener:
@@ -50,6 +55,11 @@ class RerankApiListener:
         await self._server.close(grace)
 
     async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
+        try:
+            target = check(request)
+        except Unanswerable as error:
+            _log.info("request refused", extra={"store": NAME, "error": error.fault.error})
+            return Written(rest=refusal(error, request), keep_alive=False)
         answer = self._gate.unread(request.method, request.path, request.headers)
         # A body that is not read costs its connection: whatever of it still comes is no request.
         keep_alive = self._server.keeps_alive(request) and (answer is None or not request.body_exists)
@@ -58,8 +68,8 @@ class RerankApiListener:
                 client.permit_body()
             body, whole = await client.read_body(request, self._server.limits.search_body)
             if whole:
-                asked = WireRequest(request.method, request.raw_path, request.headers, body)
-                answer = await self._service.run(self._gate.dialect(request.path, body), asked)
+                asked = WireRequest(request.method, target, request.headers, body)
+                answer = await self._service.run(self._gate.dialects(request.path), asked)
             else:
                 answer, keep_alive = self._gate.too_large(request.path), False
         return Written(rest=whole_answer(answer, request, keep_alive=keep_alive), keep_alive=keep_alive)

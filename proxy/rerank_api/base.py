@@ -12,18 +12,18 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
-    JsonValue,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Document = Annotated[
-    str | dict[str, JsonValue],
+    str | dict[str, object],
     WithJsonSchema(
         {
             "anyOf": [
@@ -43,7 +43,10 @@ def _whole(value: object) -> object:
 
 Count = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Positive = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
-Documents = Annotated[list[Document], Field(min_length=1, description="Texts, or objects with a `text`.")]
+# Without FailFast a list would be gone through to its end, with an error kept for each item.
+Documents = Annotated[
+    list[Document], FailFast(), Field(min_length=1, description="Texts, or objects with a `text`.")
+]
 Query = Annotated[str, Field(min_length=1, description="What the documents are ranked for.")]
 
 
@@ -67,7 +70,7 @@ class Asked(NamedTuple):
     texts: tuple[str, ...]
     top_n: int | None = None
     raw_scores: bool = False
-    documents: Sequence[str | Mapping[str, JsonValue]] | None = None
+    documents: Sequence[str | Mapping[str, object]] | None = None
 
 
 class Row(NamedTuple):
@@ -118,8 +121,8 @@ class Dialect(Protocol):
         """The statuses of what `decode` raises."""
         ...
 
-    def decode(self, body: bytes) -> Asked:
-        """Read a request.
+    def decode(self, fields: object, most: int) -> Asked:
+        """Read a request, parsed from JSON already, of at most so many texts.
 
         Raises:
             Refused: it is none.
@@ -144,26 +147,37 @@ class Request(BaseModel):
 _R = TypeVar("_R", bound=Request)
 
 
-def spoken(dialects: Sequence[Dialect], body: bytes) -> Dialect:
-    """Return the dialect of a body among those that share a path: by where its texts are, else the first."""
-    if len(dialects) > 1:
-        try:
-            fields = from_json(body)
-        except ValueError:
-            fields = None
-        if isinstance(fields, dict):
-            return next((one for one in dialects if one.texts_field in fields), dialects[0])
-    return dialects[0]
+def understood(dialects: Sequence[Dialect], body: bytes, most: int) -> tuple[Dialect, Asked | Refused]:
+    """Return which of the dialects that share a path a body is in, and what it asks, or why it is refused.
+
+    More texts than `most` are refused. The dialect is told by where the texts are, else it is the first.
+    """
+    dialect = dialects[0]
+    try:
+        fields = from_json(body)
+    except ValueError as invalid:
+        return dialect, Refused(dialect.refusals[-1], f"Invalid JSON: {invalid}")
+    if isinstance(fields, dict):
+        dialect = next((one for one in dialects if one.texts_field in fields), dialect)
+    try:
+        return dialect, dialect.decode(fields, most)
+    except Refused as refused:
+        return dialect, refused
 
 
-def read(kind: type[_R], body: bytes, *, status: int = 400) -> _R:
-    """Return a body read as one kind of request.
+def read(kind: type[_R], fields: object, texts_field: str, most: int, *, status: int = 400) -> _R:
+    """Return parsed JSON as one kind of request; the texts are counted before anything is made of them.
 
     Raises:
-        Refused: with `status`; it is not JSON, or a field is missing or of another type.
+        Refused: with `status`; there are more than `most` texts, or a field is missing or of another type.
     """
+    if not isinstance(fields, dict):
+        raise Refused(status, "a request is an object")
+    texts = fields.get(texts_field)
+    if isinstance(texts, list) and len(texts) > most:
+        raise Refused(status, f"{len(texts)} documents are more than {most}")
     try:
-        return kind.model_validate_json(body)
+        return kind.model_validate(fields)
     except ValidationError as invalid:
         error = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
         # What follows after two steps names a member of a union, and may be a key of the caller's.
@@ -172,7 +186,7 @@ def read(kind: type[_R], body: bytes, *, status: int = 400) -> _R:
 
 
 def texts_of(
-    documents: Sequence[str | Mapping[str, JsonValue]], fields: Sequence[str] = ()
+    documents: Sequence[str | Mapping[str, object]], fields: Collection[str] = ()
 ) -> tuple[str, ...]:
     """Return the texts to read: of an object its `fields` that are there, a line each, or its `text`.
 
@@ -185,10 +199,15 @@ def texts_of(
     )
 
 
-def _text_of(document: Mapping[str, JsonValue], fields: Sequence[str], place: int) -> str:
+def written(value: object) -> bytes:
+    """Return JSON; a number that it has no word for, as Python reads 1e999, is null."""
+    return to_json(value, inf_nan_mode="null")
+
+
+def _text_of(document: Mapping[str, object], fields: Collection[str], place: int) -> str:
     values = [value for field in fields if (value := document.get(field)) is not None]
     if values:
-        return "\n".join(value if isinstance(value, str) else to_json(value).decode() for value in values)
+        return "\n".join(value if isinstance(value, str) else written(value).decode() for value in values)
     text = document.get("text")
     if not isinstance(text, str):
         raise Refused(400, f"documents.{place}: an object needs a `text` that is a string")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from proxy.rerank_api.base import Asked, Documents, Positive, Query, Request, Told, read, texts_of
+from proxy.rerank_api.base import Asked, Documents, Positive, Query, Request, Told, read, texts_of, written
 
 
 class CohereRequest(Request):
@@ -68,9 +67,9 @@ class CohereDialect:
     error = CohereError
     refusals = (400,)
 
-    def decode(self, body: bytes) -> Asked:
+    def decode(self, fields: object, most: int) -> Asked:
         """Read a request; see `Dialect`."""
-        request = read(CohereRequest, body)
+        request = read(CohereRequest, fields, self.texts_field, most)
         return Asked(request.query, texts_of(request.documents), request.top_n)
 
     def encode(self, asked: Asked, told: Told) -> bytes:  # noqa: ARG002 - a Dialect's
@@ -80,12 +79,12 @@ class CohereDialect:
             "results": [{"index": index, "relevance_score": score} for index, score in told.rows],
             "meta": meta("2"),
         }
-        return to_json(answer)
+        return written(answer)
 
     def encode_error(self, status: int, why: str, request_id: str) -> bytes:  # noqa: ARG002 - a Dialect's
         """Write an error; see `Dialect`."""
         error: CohereError = {"id": request_id, "message": why}
-        return to_json(error)
+        return written(error)
 
 
 def meta(version: str) -> Meta:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pydantic_core import to_json
 
 from proxy.rerank_api.answers import answer, error
-from proxy.rerank_api.base import spoken
 from proxy.rerank_api.cohere import CohereDialect
 from proxy.rerank_api.jina import JinaDialect
 from proxy.rerank_api.openapi import HEALTH_PATH, OPENAPI_PATH, openapi
@@ -61,9 +60,9 @@ class Gate:
         """Answer a request whose body is larger than is read."""
         return error(self._dialects[path][0], 413, "the body is too large")
 
-    def dialect(self, path: str, body: bytes) -> Dialect:
-        """Return the dialect of a request that was let in."""
-        return spoken(self._dialects[path], body)
+    def dialects(self, path: str) -> Sequence[Dialect]:
+        """Return the dialects that a request that was let in may be in."""
+        return self._dialects[path]
 
     def _about(self, method: str, path: str) -> WireResponse:
         if path not in (HEALTH_PATH, OPENAPI_PATH):
@@ -75,7 +74,9 @@ class Gate:
             return answer(200, self._description)
         states = self._states()
         mine = {states[model] for model in self._models}
-        status = next((word for word in ("ready", "warming") if word in mine), "failed")
+        # A model that is left alone for a while makes nobody unready: requests are answered all the same.
+        up = mine - {"warming", "failed"}
+        status = "ready" if up else "warming" if "warming" in mine else "failed"
         return answer(200 if status == "ready" else 503, to_json({"status": status}))
 
     def _admits(self, authorization: str) -> bool:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired
 
-from pydantic import Field, JsonValue
-from pydantic_core import to_json
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from proxy.rerank_api.base import Asked, Count, Documents, Query, Request, Told, read, texts_of
+from proxy.rerank_api.base import Asked, Count, Documents, Query, Request, Told, read, texts_of, written
 from proxy.rerank_api.cohere import Meta, meta
 
 
@@ -28,7 +27,7 @@ class JinaRequest(Request):
     top_n: Count | None = Field(None, description="Most results to return; all by default, and with 0.")
     return_documents: bool | None = Field(None, description="Return documents with results, the default.")
     rank_fields: list[str] | None = Field(
-        None, min_length=1, description="Keys of document objects to read, instead of `text`."
+        None, min_length=1, max_length=64, description="Keys of document objects to read, instead of `text`."
     )
     raw_scores: bool | None = Field(None, description="Return the model's own scores, not those in [0, 1].")
 
@@ -38,7 +37,7 @@ class JinaResult(TypedDict):
 
     index: int
     relevance_score: float
-    document: NotRequired[dict[str, JsonValue]]
+    document: NotRequired[dict[str, object]]
 
 
 class Usage(TypedDict):
@@ -77,12 +76,13 @@ class JinaDialect:
     error = JinaError
     refusals = (400,)
 
-    def decode(self, body: bytes) -> Asked:
+    def decode(self, fields: object, most: int) -> Asked:
         """Read a request; see `Dialect`."""
-        request = read(JinaRequest, body)
+        request = read(JinaRequest, fields, self.texts_field, most)
         return Asked(
             request.query,
-            texts_of(request.documents, request.rank_fields or ()),
+            # Each is read once: a document is no longer than it was sent, however often a key is named.
+            texts_of(request.documents, dict.fromkeys(request.rank_fields or ())),
             request.top_n or None,
             bool(request.raw_scores),
             None if request.return_documents is False else request.documents,
@@ -105,9 +105,9 @@ class JinaDialect:
             "results": results,
             "meta": meta("1"),
         }
-        return to_json(answer)
+        return written(answer)
 
     def encode_error(self, status: int, why: str, request_id: str) -> bytes:  # noqa: ARG002 - a Dialect's
         """Write an error; see `Dialect`."""
         error: JinaError = {"id": request_id, "message": why, "detail": why}
-        return to_json(error)
+        return written(error)

@@ -24,12 +24,12 @@ from proxy.outcome_headers import outcome_headers
 from proxy.plan import RETURN_MARGIN, switched_off, wished_budget
 from proxy.rank_span import describe
 from proxy.rerank_api.answers import answer, error, new_id
-from proxy.rerank_api.base import Refused, Row, Told
+from proxy.rerank_api.base import Refused, Row, Told, understood
 from proxy.rerank_api.scale import clipped, falling
 from proxy.scoring.ranker import Ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.trace import Span
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # What stands for the API where searches name their store: in figures, spans and scopes.
 NAME = "rerank_api"
+# Bytes above which a body is read in a thread, so that other requests go on meanwhile.
+_LARGE_BODY = 256 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -79,8 +81,8 @@ class RerankService:
         self._telemetry = telemetry
         self._pulse = pulse
 
-    async def run(self, dialect: Dialect, request: WireRequest) -> WireResponse:
-        """Answer a request of a dialect."""
+    async def run(self, dialects: Sequence[Dialect], request: WireRequest) -> WireResponse:
+        """Answer a request in one of the dialects that share its path."""
         started = perf_counter()
         with (
             self._telemetry.continued(request.headers),
@@ -90,12 +92,11 @@ class RerankService:
         ):
             # Deadlines are event-loop times.
             arrived = asyncio.get_running_loop().time()
-            try:
-                with self._telemetry.span(names.DECODE):
-                    asked = self._decoded(dialect, request.body)
-            except Refused as refused:
+            with self._telemetry.span(names.DECODE):
+                dialect, asked = await self._understood(dialects, request.body)
+            if isinstance(asked, Refused):
                 span.set_attribute(names.ERROR_TYPE, "bad_request")
-                return error(dialect, refused.status, str(refused))
+                return error(dialect, asked.status, str(asked))
             try:
                 ranked = await self._ranked(asked, request, arrived)
             except Exception:  # noqa: BLE001 - a mistake of ours costs the caller a ranking, never an answer
@@ -105,12 +106,11 @@ class RerankService:
             timing = ("server-timing", f"midrank;dur={(perf_counter() - started) * 1000:.2f}")
             return self._answer(dialect, asked, ranked, (*outcome_headers(ranked.verdict), timing))
 
-    def _decoded(self, dialect: Dialect, body: bytes) -> Asked:
-        asked = dialect.decode(body)
+    async def _understood(self, dialects: Sequence[Dialect], body: bytes) -> tuple[Dialect, Asked | Refused]:
         most = self._settings.max_documents
-        if len(asked.texts) > most:
-            raise Refused(dialect.refusals[-1], f"{len(asked.texts)} documents are more than {most}")
-        return asked
+        if len(body) > _LARGE_BODY:
+            return await asyncio.to_thread(understood, dialects, body, most)
+        return understood(dialects, body, most)
 
     async def _ranked(self, asked: Asked, request: WireRequest, arrived: float) -> Ranked:
         count = len(asked.texts)

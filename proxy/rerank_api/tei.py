@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired
 
-from pydantic import Field
-from pydantic_core import to_json
+from pydantic import FailFast, Field
 from typing_extensions import TypedDict
 
-from proxy.rerank_api.base import Asked, Query, Refused, Request, Told, read
+from proxy.rerank_api.base import Asked, Query, Refused, Request, Told, read, written
 
 
 class TeiRequest(Request):
     """A request to `/rerank`."""
 
     query: Query
-    texts: Annotated[list[str], Field(description="What is ranked.", json_schema_extra={"minItems": 1})]
+    texts: Annotated[
+        list[str], FailFast(), Field(description="What is ranked.", json_schema_extra={"minItems": 1})
+    ]
     raw_scores: bool = Field(False, description="Return the model's own scores, not those in [0, 1].")
     return_text: bool = Field(False, description="Return the texts with the scores.")
 
@@ -45,9 +46,9 @@ class TeiDialect:
     error = TeiError
     refusals = (400, 422)
 
-    def decode(self, body: bytes) -> Asked:
+    def decode(self, fields: object, most: int) -> Asked:
         """Read a request; see `Dialect`."""
-        request = read(TeiRequest, body, status=422)
+        request = read(TeiRequest, fields, self.texts_field, most, status=422)
         if not request.texts:
             raise Refused(400, "`texts` cannot be empty")
         texts = tuple(request.texts)
@@ -66,11 +67,11 @@ class TeiDialect:
             if asked.documents is not None:
                 rank["text"] = asked.texts[index]
             ranks.append(rank)
-        return to_json(ranks)
+        return written(ranks)
 
     def encode_error(self, status: int, why: str, request_id: str) -> bytes:  # noqa: ARG002 - a Dialect's
         """Write an error; see `Dialect`."""
         # The words of its enum, as they are on the wire; it has none for a missing key.
         kinds = {400: "Empty", 401: "Unauthorized", 503: "Unhealthy"}
         error: TeiError = {"error": why, "error_type": kinds.get(status, "Validation")}
-        return to_json(error)
+        return written(error)

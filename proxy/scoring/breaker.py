@@ -96,12 +96,15 @@ class Breaker:
         """Return the seconds until a probe may be sent; 0 if it may, or needs not."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock())
 
-    def record(self, call: Call, retry_after: float | None = None) -> bool:
+    def record(self, call: Call, retry_after: float | None = None, *, epoch: int | None = None) -> bool:
         """Take in how a call went; say whether that opened it. Only while closed: later ones are old news.
 
         `retry_after` are the seconds for which the model wants to be left alone: that opens it at once.
+        `epoch` is what `openings` was when the call began: one that began before it opened is old news even
+        after it has closed again.
         """
-        if self._open_until is not None or call is Call.VOID:
+        outdated = epoch is not None and epoch != self.openings
+        if self._open_until is not None or outdated or call is Call.VOID:
             return False
         now = self._clock()
         self._calls.append(_Recorded(now, call))

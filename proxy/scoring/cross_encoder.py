@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import Scores
 from proxy.scoring.engine import Engine
@@ -116,8 +117,10 @@ class CrossEncoder:
     async def score(self, job: ScoreJob) -> Scores:
         """Score the texts that are reached before the deadline, from the top down.
 
+        A logit that is no finite number is no score, and costs the other texts nothing.
+
         Raises:
-            Unscored: too much waits already, or the model failed.
+            Unscored: too much waits already, or the model failed, or gave no logit that is a number.
         """
         assert self._engine is not None, "only a scorer that is ready is asked"
         pairs = self._planned(job)
@@ -130,11 +133,19 @@ class CrossEncoder:
             keep=None if abridged else job.found,
         )
         values = np.full(len(job.texts), np.nan, np.float32)
-        values[: len(outputs)] = [np.nan if one is None else one for one in outputs]
-        reason = Reason.TOO_LONG if None not in outputs else Reason.LATE
-        return Scores(
-            values, self.name, missing=Reason.OVERLOADED if shortened else reason, abridged=abridged
-        )
+        computed = [place for place, one in enumerate(outputs) if one is not None]
+        values[computed] = [outputs[place] for place in computed]
+        values[np.isinf(values)] = np.nan
+        bad = bool(np.isnan(values[computed]).any())
+        if bad and np.isnan(values).all():
+            raise Unscored(Reason.BAD_SCORES)
+        if bad:
+            reason = Reason.BAD_SCORES
+        elif shortened:
+            reason = Reason.OVERLOADED
+        else:
+            reason = Reason.TOO_LONG if len(computed) == len(outputs) else Reason.LATE
+        return Scores(values, self.name, missing=reason, abridged=abridged)
 
     async def close(self) -> None:
         """Stop the threads and let the model go."""

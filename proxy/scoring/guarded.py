@@ -13,7 +13,7 @@ slow     nothing was scored by the deadline, though the model was expected to; o
          its engine sees to that.
 nothing  overloaded, no_budget, warming, too_long, remote_refused, ...: about the job or the load, not the
          model; nor callers that left before the deadline.
-good     all else, partial scores too.
+good     all else, partial scores too. So is one with bad scores for a part: that is about these texts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,11 @@ _FAILURES = frozenset(
         Reason.REMOTE_DENIED,
     )
 )
+# Of a part of the texts: one that a model can't score must not have it left alone by everybody.
+_FAILURES_OF_A_PART = _FAILURES - {Reason.BAD_SCORES}
+# Seconds that a probe may take at least, unless the policy says what is slow: it spends nobody's budget, and
+# with the little time that some jobs have left it would never be in time.
+_SHORTEST_PROBE = 1.0
 # Seconds that a probe may take at most: a job of a batch may have all the time in the world.
 _LONGEST_PROBE = 60.0
 # Seconds after its deadline that a probe is waited for: who hands over at the deadline is in time.
@@ -64,7 +70,8 @@ class Guarded:
     """A tier: a model, and a breaker that it is left alone by while that is open.
 
     A probe is a copy of a job that was turned away: it runs in the background, has the time that the job had,
-    and its scores are thrown away. So it tries just what users want, and costs none of them anything.
+    or more if that was little, and its scores are thrown away. So it tries just what users want, and costs
+    none of them anything.
     """
 
     def __init__(
@@ -147,7 +154,8 @@ class Guarded:
             self._probe(job)
             raise Unscored(Reason.BREAKER_OPEN)
         expected = self._rules.slow_rate is not None and self._scorer.reach(job) > 0
-        return await self._watched(job, self._record, expected=expected)
+        record = partial(self._record, self._breaker.openings)
+        return await self._watched(job, record, expected=expected)
 
     async def close(self) -> None:
         """Give up on a probe; the model is closed by its owner."""
@@ -157,9 +165,10 @@ class Guarded:
         now = _loop_time()
         if job.deadline <= now or not self._breaker.begin_probe():
             return
+        seconds = max(job.deadline - now, self._rules.slow_seconds or _SHORTEST_PROBE)
         copy = replace(
             job,
-            deadline=min(job.deadline, now + _LONGEST_PROBE),
+            deadline=now + min(seconds, _LONGEST_PROBE),
             found=None,
             known=None,
             audit=True,
@@ -188,7 +197,7 @@ class Guarded:
             tell(self._judged(Reason.LATE, expected=expected) if in_vain else Call.VOID, None)
             raise
         missing = scores.missing if np.isnan(scores.values).any() else None
-        if missing in _FAILURES:
+        if missing in _FAILURES_OF_A_PART:
             tell(self._judged(missing, expected=expected), None)
         elif self._rules.slow_seconds is not None and self._clock() - began > self._rules.slow_seconds:
             tell(self._judged(Reason.LATE, expected=True), None)
@@ -205,8 +214,8 @@ class Guarded:
             self.reason = reason
         return call
 
-    def _record(self, call: Call, retry_after: float | None) -> None:
-        if self._breaker.record(call, retry_after):
+    def _record(self, epoch: int, call: Call, retry_after: float | None) -> None:
+        if self._breaker.record(call, retry_after, epoch=epoch):
             _log.warning(
                 "model is left alone",
                 extra={"model": self.name, "reason": self.reason, "seconds": self._breaker.pause_left},

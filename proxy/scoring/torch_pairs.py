@@ -14,6 +14,7 @@ from sentence_transformers import CrossEncoder
 from transformers.utils import logging as transformers_logging
 
 from proxy.scoring.batch_size import BatchSize
+from proxy.scoring.text_graph import TextInput
 from proxy.scoring.text_reader import readable
 
 if TYPE_CHECKING:
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from proxy.scoring.text_graph import TextInput
     from proxy.scoring.torch_device import Placement
     from proxy.scoring.torch_files import TorchFiles
 
-# What MPS and the CPU say, for which torch has no exception of its own.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# What MPS, the CPU and CUDA's libraries (cuBLAS, cuDNN) say, for which torch has no exception of its own.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
 
 
 class Predictor(Protocol):
@@ -54,9 +54,10 @@ class TorchPairs:
     def run(self, inputs: Sequence[TextInput]) -> list[NDArray[np.float32]]:
         """Return the raw logit of each pair, float32, shape (1,).
 
+        Some may be no finite number, as fp16 has them for what is too large for it.
+
         Raises:
             MemoryError: not even one pair fits into the device's memory.
-            ValueError: some logit is no number, as fp16 has them for what is too large for it.
         """
         pairs = [(self._plain(one.query or "", one), self._plain(one.text, one)) for one in inputs]
         logits = np.empty(0, np.float32)
@@ -71,8 +72,6 @@ class TorchPairs:
             if len(some) == 1:
                 raise MemoryError("one pair does not fit into the device's memory")
             self._batch.shrink(len(some))
-        if not np.isfinite(logits).all():
-            raise ValueError("the model gives logits that are no numbers")
         return list(logits[:, np.newaxis])
 
     def interrupt(self) -> None:
@@ -138,8 +137,11 @@ def open_pairs(
     # A text that holds "[SEP]" has a word of that spelling; but a prompt's own markup must be read as such.
     tokenizer.split_special_tokens = not templated
     pairs = TorchPairs(model, placement.batch_size, markup=_markup(tokenizer) if templated else None)
-    # A prompt that can't hold a pair, or an operator that the device lacks, is told now.
-    model.predict([("which one?", "this one, of course")], show_progress_bar=False)
+    # A prompt that can't hold a pair, an operator that the device lacks, or numbers too large for its format
+    # are told now.
+    (logit,) = pairs.run([TextInput("this one, of course", "which one?", longest)])
+    if not np.isfinite(logit).all():
+        raise ValueError(f"its logits are no numbers in {placement.numbers}")
     return pairs, longest
 
 

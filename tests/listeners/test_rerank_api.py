@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import threading
 from contextlib import asynccontextmanager
 from io import BytesIO
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -17,8 +20,15 @@ from proxy.app import App
 from proxy.errors import BadConfig
 from proxy.listeners.http_connection import HttpLimits
 from proxy.listeners.rerank_api import RerankApiListener
-from proxy.model import Reason
+from proxy.model import Reason, WireRequest
 from proxy.policy import Policy
+from proxy.policy_rerank_api import RerankApi
+from proxy.pulse import Pulse
+from proxy.rerank_api.gate import Gate
+from proxy.rerank_api.service import NAME, RerankService
+from proxy.rerank_api.tei import TeiDialect
+from proxy.scopes import Scopes
+from proxy.scoring.ranker import Ranker
 from proxy.telemetry import Telemetry
 from tests.fakes.odd_scorers import FAULTY, Crashing, FormulaScorer, Halfway, Hanging, Refusing, TermOverlap
 
@@ -314,8 +324,9 @@ async def test_its_spans_are_those_of_a_search_without_a_store():
         (b"GET /%68ealth HTTP/1.1", 200),
         (b"GET //health HTTP/1.1", 404),
         (b"GET /health/ HTTP/1.1", 404),
-        (b"OPTIONS * HTTP/1.1", 404),
-        (b"CONNECT elsewhere:80 HTTP/1.1", 404),
+        (b"OPTIONS * HTTP/1.1", 501),
+        (b"CONNECT elsewhere:80 HTTP/1.1", 501),
+        (b"GET /health HTTP/2.0", 505),
         (b"TRACE /rerank HTTP/1.1", 405),
         (b"GET /\xff HTTP/1.1", 400),
         (b"nonsense", 400),
@@ -330,6 +341,74 @@ async def test_odd_targets_are_answered_too(head, status):
         writer.close()
 
     assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (b"Expect: foo", 417),
+        (b"Transfer-Encoding: gzip, chunked\r\n\r\n0", 501),
+        (b"Upgrade: websocket\r\nConnection: Upgrade", 501),
+        (b"Connection: authorization", 400),
+    ],
+)
+async def test_what_a_second_parser_may_read_differently_is_refused_unread(rest, status):
+    """As at the stores' listeners, and nothing that follows on the connection is a request."""
+    scorer = TermOverlap()
+    async with api(scorer) as ask, asyncio.timeout(5):
+        url = ask.session._base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(b"POST /v2/rerank HTTP/1.1\r\nHost: x\r\n" + rest + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert scorer.jobs == []
+
+
+async def test_a_large_body_is_read_while_others_are_answered():
+    """It is read in a thread: what makes the loop wait is no more than one step of that."""
+    threads = set()
+
+    class Watched(TeiDialect):
+        def decode(self, fields, most):
+            threads.add(threading.current_thread())
+            return super().decode(fields, most)
+
+    policy = Policy.model_validate({"rerank_api": {"listen": "127.0.0.1:0"}})
+    service = RerankService(
+        policy.rerank_api,
+        Ranker(TermOverlap()),
+        scales={},
+        scopes=Scopes(NAME, policy.cache, b""),
+        telemetry=Telemetry(),
+        pulse=Pulse(),
+    )
+    for size in (1, 300_000):
+        sent = json.dumps({"query": QUERY, "texts": ["x" * size]}).encode()
+        request = WireRequest("POST", "/rerank", CIMultiDictProxy(CIMultiDict()), sent)
+        assert (await service.run([Watched()], request)).status == 200
+
+    assert len(threads - {threading.main_thread()}) == 1
+    assert threading.main_thread() in threads
+
+
+@pytest.mark.parametrize(
+    ("states", "status", "word"),
+    [
+        ({"default": "open", "other": "failed"}, 200, "ready"),
+        ({"default": "half_open", "other": "warming"}, 200, "ready"),
+        ({"default": "ready", "other": "failed"}, 200, "ready"),
+        ({"default": "failed", "other": "warming"}, 503, "warming"),
+        ({"default": "failed", "other": "failed"}, 503, "failed"),
+    ],
+)
+def test_a_model_that_is_left_alone_makes_it_no_less_healthy(states, status, word):
+    gate = Gate(RerankApi(listen="127.0.0.1:0", rerank=["default", "other"]), lambda: states | {"x": "ready"})
+    answer = gate.unread("GET", "/health", {})
+
+    assert (answer.status, json.loads(answer.body)) == (status, {"status": word})
 
 
 async def test_an_address_in_use_is_a_clear_mistake():

@@ -194,6 +194,19 @@ def test_a_wish_makes_no_pause_longer(clock):
     assert one.pause_left == 7.0
 
 
+def test_calls_that_began_before_it_opened_do_not_open_it_again(clock):
+    one = breaker(clock)
+    before = one.openings
+    fail(one)
+    clock.now += 2.0
+    one.begin_probe()
+    one.probed(Call.GOOD)
+
+    assert not any(one.record(Call.FAILED, retry_after=9.0, epoch=before) for _ in range(10))
+    assert one.state is State.CLOSED
+    assert [one.record(Call.FAILED, epoch=one.openings) for _ in range(4)] == [False, False, False, True]
+
+
 @given(st.floats(0, 1, exclude_max=True))
 def test_pauses_differ_between_replicas(chance):
     assert opened(Clock(), chance=chance).pause_left == pytest.approx(1.0 + chance)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from proxy.cache.memory import MemoryCache
 from proxy.errors import BadConfig, Unscored
 from proxy.model import Reason
 from proxy.policy_torch import CrossEncoderTorchModel
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.cross_encoder import CrossEncoder, LoadedModel, Reading
 from proxy.scoring.cross_encoder_torch import CrossEncoderTorch, TorchSettings, torch_scorer
+from proxy.scoring.score_cache import ScoreCache
 from proxy.scoring.text_graph import TextInput
 from tests.fakes.tiny_bert import write_tiny_bert
 from tests.fakes.tiny_torch import CLASSIFIERS, write_tiny_classifier, write_tiny_generator
@@ -21,6 +24,7 @@ from tests.fakes.tiny_torch import CLASSIFIERS, write_tiny_classifier, write_tin
 pytest.importorskip("sentence_transformers", reason="needs the [torch] extra")
 import sentence_transformers
 import torch
+from safetensors.torch import load_file, save_file
 
 from proxy.scoring.torch_device import place
 from proxy.scoring.torch_files import locate_for_torch
@@ -303,7 +307,13 @@ async def test_without_room_for_one_pair_the_search_keeps_the_stores_order(over,
 
 
 @pytest.mark.parametrize(
-    "words", ["MPS backend out of memory (MPS allocated: 1 GB)", "DefaultCPUAllocator: can't allocate memory"]
+    "words",
+    [
+        "MPS backend out of memory (MPS allocated: 1 GB)",
+        "DefaultCPUAllocator: can't allocate memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
 )
 def test_what_other_devices_say_is_understood(words):
     pairs = TorchPairs(Cramped(room=1, error=RuntimeError(words)), 4)
@@ -318,15 +328,51 @@ def test_other_trouble_is_not_taken_for_lack_of_memory():
     assert model.sizes == [-4]
 
 
-def test_logits_that_are_no_numbers_are_an_error():
-    """fp16 has no larger number than 65504, and some models compute with larger ones."""
+class Overflowing(Lengths):
+    """Gives no number for a text of x's: fp16 has none above 65504, and some models need larger ones."""
 
-    class Overflowing(Lengths):
-        def predict(self, inputs, **options):
-            return np.full(len(inputs), np.nan, np.float32)
+    def __init__(self, logit: float) -> None:
+        super().__init__()
+        self.logit = logit
 
-    with pytest.raises(ValueError, match="no numbers"):
-        run(TorchPairs(Overflowing(), 4), 2)
+    def predict(self, inputs, **options):
+        lengths = super().predict(inputs, **options)
+        return np.where([text.startswith("x") for _, text in inputs], self.logit, lengths)
+
+
+@pytest.mark.parametrize("logit", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+async def test_a_logit_that_is_no_number_costs_only_its_own_text_the_score(over, logit, batch_size):
+    scorer = await over(Overflowing(logit), batch_size)
+    kept = {}
+    scores = await scorer.score(replace(job(QUERY, ["a", "x", "bbb", "xx"]), found=kept.__setitem__))
+    np.testing.assert_array_equal(scores.values, [1, np.nan, 3, np.nan])
+    assert scores.missing is Reason.BAD_SCORES
+
+
+async def test_scores_that_are_none_are_not_cached(over):
+    model = Overflowing(np.nan)
+    tier = ScoreCache(await over(model, 32), MemoryCache(2**16), ttl=60)
+    for calls in (1, 2):
+        scores = await tier.score(job(QUERY, ["a", "x"]))
+        np.testing.assert_array_equal(scores.values, [1, np.nan])
+        assert (scores.missing, scores.cached) == (Reason.BAD_SCORES, False)
+        assert len(model.sizes) == calls
+    assert model.sizes == [2, 1], "what has a score is not scored again"
+
+
+async def test_without_any_logit_that_is_a_number_there_are_no_scores(over):
+    scorer = await over(Overflowing(np.inf), 2)
+    with pytest.raises(Unscored, match=Reason.BAD_SCORES):
+        await scorer.score(job(QUERY, ["x", "xx", "xxx"]))
+
+
+async def test_weights_that_give_no_numbers_are_refused_at_the_start(started, tiny_cross_encoder):
+    path = tiny_cross_encoder / "model.safetensors"
+    weights = load_file(path)
+    save_file({name: tensor * np.nan for name, tensor in weights.items()}, path)
+    with pytest.raises(BadConfig, match="cannot be loaded: its logits are no numbers in fp32"):
+        await started(tiny_cross_encoder)
 
 
 def test_a_model_that_is_closed_scores_no_more():

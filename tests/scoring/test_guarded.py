@@ -309,8 +309,73 @@ async def test_a_job_without_time_makes_no_probe(clock):
     assert tier.state is State.HALF_OPEN
 
 
+@pytest.mark.parametrize(
+    ("left", "rules", "seconds"),
+    [
+        (0.02, REMOTE, 1.0),
+        (5.0, REMOTE, 5.0),
+        (0.02, replace(REMOTE, slow_seconds=0.3), 0.3),
+        (0.4, replace(REMOTE, slow_seconds=0.3), 0.4),
+        (math.inf, REMOTE, 60.0),
+        (0.02, replace(REMOTE, slow_seconds=100.0), 60.0),
+    ],
+)
+async def test_a_probe_has_time_of_its_own(clock, left, rules, seconds):
+    """Else a model that is well again would stay alone, as long as all who come have little time left."""
+    tier, model = await opened(clock, rules)
+    model.mood = None
+    before = asyncio.get_running_loop().time()
+    tier.reach(replace(JOB, deadline=before + left))
+    after = asyncio.get_running_loop().time()
+    await settled(tier)
+
+    (probe,) = model.jobs
+    assert before + seconds <= probe.deadline + 1e-6
+    assert probe.deadline <= after + seconds + 1e-6
+    assert tier.state is State.CLOSED
+
+
+async def test_failures_of_calls_that_began_before_it_opened_are_old_news(clock):
+    """It has been tried since, and is well."""
+
+    class Parting(Moody):
+        async def score(self, job):
+            if job.query == "old":
+                await end.wait()
+                raise Unscored(Reason.REMOTE_ERROR)
+            return await super().score(job)
+
+    end = asyncio.Event()
+    model = Parting(mood=Reason.REMOTE_ERROR)
+    tier = guarded(model, clock)
+    old = [asyncio.ensure_future(ask(tier, replace(JOB, query="old"), times=1)) for _ in range(8)]
+    await asyncio.sleep(0)
+    await ask(tier)
+    clock.now += tier.pause_left
+    model.mood = None
+    tier.reach(JOB)
+    await settled(tier)
+    assert tier.state is State.CLOSED
+
+    end.set()
+    assert await asyncio.gather(*old) == [Reason.REMOTE_ERROR] * 8
+    assert tier.state is State.CLOSED
+    assert tier.figures()["breaker_openings"] == 1
+
+
+async def test_texts_that_cannot_be_scored_do_not_have_a_model_left_alone(clock):
+    class Choosy(Halfway):
+        async def score(self, job):
+            return replace(await super().score(job), missing=Reason.BAD_SCORES)
+
+    tier = guarded(Choosy(), clock)
+    await ask(tier, times=20)
+
+    assert tier.state is State.CLOSED
+
+
 async def test_a_probe_that_hangs_is_given_up_after_its_deadline(clock):
-    tier = guarded(Silent(), clock, REMOTE)
+    tier = guarded(Silent(), clock, replace(REMOTE, slow_seconds=0.01))
     tier._breaker.record(tier._judged(Reason.REMOTE_ERROR, expected=True), retry_after=0.0)
     clock.now += tier.pause_left
     soon = asyncio.get_running_loop().time() + 0.01
