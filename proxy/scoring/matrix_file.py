@@ -3,11 +3,11 @@
 The file is a header, which names the format and the model, and then records, the newest last::
 
     header   25 bytes  the format's name; a file that begins otherwise is somebody else's, and is left alone
-             32 bytes  sha256 of the model's identity
+             32 bytes  sha256 of the layout of records and the model's identity
     record   32 bytes  key
               4 bytes  tokens             uint32, little-endian, like all numbers
               4 bytes  dimensions         uint32
-              4 bytes  crc32 of the rest  uint32
+              4 bytes  crc32 of all else  uint32
               4 x tokens                  scales, float32
               tokens x dimensions         values, int8
 
@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMAT = b"midrank token matrices 1\n"
-_RECORD = struct.Struct("<32sIII")
+# To be raised with every change of what a record is: what is there is then dropped, like another model's.
+_LAYOUT = 2
+_HEAD = struct.Struct("<32sII")
+_CHECKSUM = struct.Struct("<I")
+_RECORD_SIZE = _HEAD.size + _CHECKSUM.size
 # No text is that long and no model that wide: larger numbers are damage, and would be believed by a read.
 _MAX_PAYLOAD = 64 * 2**20
 
@@ -63,7 +67,7 @@ class MatrixFile:
                 "token matrices are not kept in a file", extra={"path": str(path), "error": str(error)}
             )
             return None
-        return cls(file, _FORMAT + hashlib.sha256(identity.encode()).digest())
+        return cls(file, _FORMAT + hashlib.sha256(f"{_LAYOUT} {identity}".encode()).digest())
 
     def read(self, max_bytes: int) -> list[tuple[bytes, TokenMatrix]]:
         """Return the newest matrices that fit into `max_bytes`, oldest first; forget what is damaged."""
@@ -124,7 +128,7 @@ class MatrixFile:
         self.size = self._file.tell()
 
     def _records(self) -> Iterator[tuple[bytes, TokenMatrix]]:
-        while head := self._file.read(_RECORD.size):
+        while head := self._file.read(_RECORD_SIZE):
             start = self._file.tell() - len(head)
             record = self._record(head)
             if record is None:
@@ -135,14 +139,15 @@ class MatrixFile:
             yield record
 
     def _record(self, head: bytes) -> tuple[bytes, TokenMatrix] | None:
-        if len(head) < _RECORD.size:
+        if len(head) < _RECORD_SIZE:
             return None
-        key, tokens, dimensions, checksum = _RECORD.unpack(head)
+        key, tokens, dimensions = _HEAD.unpack_from(head)
+        (checksum,) = _CHECKSUM.unpack_from(head, _HEAD.size)
         length = tokens * (4 + dimensions)
         if not 0 < length <= _MAX_PAYLOAD:
             return None
         payload = self._file.read(length)
-        if len(payload) < length or crc32(payload) != checksum:
+        if len(payload) < length or _checksum(head[: _HEAD.size], payload) != checksum:
             return None
         scales = np.frombuffer(payload, dtype="<f4", count=tokens).astype(np.float32, copy=False)
         values = np.frombuffer(payload, dtype=np.int8, offset=4 * tokens).reshape(tokens, dimensions)
@@ -152,7 +157,13 @@ class MatrixFile:
 def _packed(entry: tuple[bytes, TokenMatrix]) -> bytes:
     key, matrix = entry
     payload = matrix.scales.astype("<f4").tobytes() + matrix.values.tobytes()
-    return _RECORD.pack(key, *matrix.values.shape, crc32(payload)) + payload
+    head = _HEAD.pack(key, *matrix.values.shape)
+    return head + _CHECKSUM.pack(_checksum(head, payload)) + payload
+
+
+def _checksum(head: bytes, payload: bytes) -> int:
+    """Return the checksum of all of a record: a matrix under another's key is as wrong as another matrix."""
+    return crc32(payload, crc32(head))
 
 
 def _open_ours(path: Path) -> FileIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 from concurrent.futures import Future
 from threading import Event, Thread, Timer
 
@@ -27,6 +28,15 @@ def test_one_of_many_is_enough():
     assert not never.done()
 
 
+@pytest.fixture
+def interruptible():
+    """Have SIGINT do what it does in a process of its own, whatever other tests have made of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_that_wakes_nobody_is_noticed():
     """As one that comes between the last look for signals and the wait."""
     Timer(0.1, _thread.interrupt_main).start()

@@ -156,6 +156,17 @@ def test_a_torn_record_costs_only_itself(tmp_path, caplog):
     assert numbers_in(tmp_path / "m") == [1, 3]
 
 
+def test_a_matrix_under_another_s_key_is_damage(tmp_path):
+    """57 bytes of header, 31 bytes of the first key before its last one."""
+    write(tmp_path / "m", 1, 2)
+    content = bytearray((tmp_path / "m").read_bytes())
+    assert content[57 + 31] == 1
+    content[57 + 31] = 3
+    (tmp_path / "m").write_bytes(content)
+
+    assert numbers_in(tmp_path / "m") == []
+
+
 @pytest.mark.filterwarnings("ignore")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
