@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from proxy.policy_base import Address, Strict
+from proxy.policy_base import Address, Strict, base_url
 from proxy.policy_breaker import Breaker, BreakerSettings, ModelSettings
 from proxy.policy_cache import CacheSettings
 from proxy.policy_llm import LlmModel
@@ -31,16 +30,7 @@ def _mode(value: object) -> object:
 
 
 def _upstream(value: str) -> str:
-    url = urlsplit(value)
-    try:
-        port = url.port or 80
-    except ValueError:
-        port = 0
-    if url.scheme not in ("http", "https") or not url.hostname or not port:
-        raise ValueError("should be a URL like http://127.0.0.1:8000")
-    if url.username or url.password or url.query or url.fragment:
-        raise ValueError("should hold no credentials, query or fragment: the app's own headers are passed on")
-    return value.rstrip("/")
+    return base_url(value, like="http://127.0.0.1:8000", instead="the app's own headers are passed on")
 
 
 def _chroma_field(value: str) -> str:

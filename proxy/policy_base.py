@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -26,6 +27,24 @@ def split_address(address: str) -> tuple[str, int]:
     """Return the host, without the brackets of IPv6, and the port of a checked HOST:PORT."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def base_url(value: str, *, like: str, instead: str) -> str:
+    """Return an http or https URL without a slash at its end.
+
+    Raises:
+        ValueError: it is none, as `like` is one; or it holds what belongs elsewhere, as `instead` says.
+    """
+    url = urlsplit(value)
+    try:
+        port = url.port or 80
+    except ValueError:
+        port = 0
+    if url.scheme not in ("http", "https") or not url.hostname or not port:
+        raise ValueError(f"should be a URL like {like}")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError(f"should hold no credentials, query or fragment: {instead}")
+    return value.rstrip("/")
 
 
 Address = Annotated[str, AfterValidator(_address)]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from proxy.policy_base import Strict
 from proxy.policy_breaker import ModelSettings
-from proxy.policy_remote import Key, Url, keeps_secrets
+from proxy.policy_remote import Key, Url, check_key
 
 
 class LlmPrices(Strict):
@@ -82,8 +82,5 @@ class LlmModel(ModelSettings):
             raise ValueError(
                 f"stride (by default 10) is {self.stride}, should be below window, {self.window}"
             )
-        if self.api_key is not None and self.api_key_file is not None:
-            raise ValueError("api_key and api_key_file are two ways to say the same: give one of them")
-        if (self.api_key is not None or self.api_key_file is not None) and not keeps_secrets(self.url):
-            raise ValueError("an API key is sent by https only, or to this machine: url is http")
+        check_key(self.api_key, self.api_key_file, (self.url,))
         return self

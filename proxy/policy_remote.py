@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from proxy.policy_base import base_url
 from proxy.policy_breaker import ModelSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # What a header may hold, and what keys are made of.
 _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
@@ -37,16 +41,7 @@ _ONE_MODEL: frozenset[DialectName] = frozenset(("tei", "llama_cpp"))
 
 
 def _url(value: str) -> str:
-    url = urlsplit(value)
-    try:
-        port = url.port or 80
-    except ValueError:
-        port = 0
-    if url.scheme not in ("http", "https") or not url.hostname or not port:
-        raise ValueError("should be a URL like https://rerank.example.com")
-    if url.username or url.password or url.query or url.fragment:
-        raise ValueError("should hold no credentials, query or fragment: the key goes into api_key")
-    return value.rstrip("/")
+    return base_url(value, like="https://rerank.example.com", instead="the key goes into api_key")
 
 
 def _key(secret: SecretStr) -> SecretStr:
@@ -104,12 +99,7 @@ class RemoteModel(ModelSettings):
             raise ValueError(f"{self.dialect} is hosted nowhere: url should say where it is")
         if not self.model and self.dialect not in _ONE_MODEL:
             raise ValueError(f"{self.dialect} needs the name of a model")
-        if self.api_key is not None and self.api_key_file is not None:
-            raise ValueError("api_key and api_key_file are two ways to say the same: give one of them")
-        if self.api_key is not None or self.api_key_file is not None:
-            for url in self.every_url:
-                if not keeps_secrets(url):
-                    raise ValueError("an API key is sent by https only, or to this machine: url is http")
+        check_key(self.api_key, self.api_key_file, self.every_url)
         return self
 
     @property
@@ -118,7 +108,20 @@ class RemoteModel(ModelSettings):
         return (self.url,) if self.url is not None else self.urls
 
 
-def keeps_secrets(url: str) -> bool:
+def check_key(api_key: SecretStr | None, api_key_file: str | None, urls: Sequence[str]) -> None:
+    """See that there is one key at most, and that it is sent to nobody who can't keep it.
+
+    Raises:
+        ValueError: there are two, or somebody could read it on the way.
+    """
+    if api_key is not None and api_key_file is not None:
+        raise ValueError("api_key and api_key_file are two ways to say the same: give one of them")
+    has_key = api_key is not None or api_key_file is not None
+    if has_key and not all(map(_keeps_secrets, urls)):
+        raise ValueError("an API key is sent by https only, or to this machine: url is http")
+
+
+def _keeps_secrets(url: str) -> bool:
     """Say whether what is sent there can be read by nobody on the way."""
     parts = urlsplit(url)
     if parts.scheme == "https" or parts.hostname == "localhost":
