@@ -34,6 +34,7 @@ from proxy.scoring.attempts import Attempts
 from proxy.scoring.base import Reach
 from proxy.scoring.breaker import Breaker, Call, State
 from proxy.scoring.checked import valid_scores
+from proxy.scoring.layer import Layer
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ _GRACE = 0.1
 _log = logging.getLogger(__name__)
 
 
-class Guarded:
+class Guarded(Layer["Tier"]):
     """A tier: a model, and a breaker that it is left alone by while that is open.
 
     A probe is a copy of a job that was turned away: it runs in the background, has the time that the job had,
@@ -77,32 +78,12 @@ class Guarded:
     def __init__(
         self, scorer: Tier, rules: BreakerRules, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._scorer = scorer
+        super().__init__(scorer)
         self._rules = rules
         self._clock = clock
         self._breaker = Breaker(rules, clock=clock)
         self._probes = Tasks()
         self.reason: Reason | None = None  # of the last call that counted against the model
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._scorer.name
-
-    @property
-    def pointwise(self) -> bool:
-        """As the model is."""
-        return self._scorer.pointwise
-
-    @property
-    def identity(self) -> str:
-        """The model's."""
-        return self._scorer.identity
-
-    @property
-    def ready(self) -> bool:
-        """As the model is."""
-        return self._scorer.ready
 
     @property
     def state(self) -> State:
@@ -113,13 +94,6 @@ class Guarded:
     def pause_left(self) -> float:
         """Return the seconds until the model is tried again."""
         return self._breaker.pause_left
-
-    async def start(self) -> None:
-        """Do nothing: the model is started by its owner."""
-
-    def readable(self, text: str) -> str:
-        """As much as the model reads."""
-        return self._scorer.readable(text)
 
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         """Return the job as the model does."""

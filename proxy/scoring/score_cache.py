@@ -19,6 +19,7 @@ from proxy.cache.base import SHARED
 from proxy.errors import Unscored
 from proxy.scoring.base import Known, Scores
 from proxy.scoring.flights import Flights
+from proxy.scoring.layer import Layer
 from proxy.scoring.score_keys import ScoreKeys, normalised
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ _FLOAT = struct.Struct("<f")
 _UNKNOWN = _FLOAT.pack(float("nan"))
 
 
-class ScoreCache:
+class ScoreCache(Layer["ModelScorer"]):
     """A tier: a model and what it has said before. Of a listwise model it knows whole lists only."""
 
     def __init__(self, scorer: ModelScorer, cache: Cache, *, ttl: float, secret: bytes = b"") -> None:
         """Take a model and a place for its scores, each of which is kept for `ttl` seconds."""
-        self._scorer = scorer
+        super().__init__(scorer)
         self._cache = cache
         self._ttl = ttl
         self._secret = secret
@@ -59,29 +60,6 @@ class ScoreCache:
             0,
         )
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._scorer.name
-
-    @property
-    def identity(self) -> str:
-        """The model's."""
-        return self._scorer.identity
-
-    @property
-    def pointwise(self) -> bool:
-        """As the model is."""
-        return self._scorer.pointwise
-
-    @property
-    def ready(self) -> bool:
-        """As the model is."""
-        return self._scorer.ready
-
-    async def start(self) -> None:
-        """Do nothing: the model is started by its owner."""
-
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         """Return the job with the scores that are known, and its query normalised."""
         if job.known is not None or not job.reuse.exact or not self._scorer.identity:
@@ -95,10 +73,6 @@ class ScoreCache:
         """Return a job that was looked up as that of another query, normalised, with what that knows."""
         assert job.known is not None, "looked up first"
         return await self._known(job, query, [key[SHARED:] for key in job.known.keys])
-
-    def readable(self, text: str) -> str:
-        """As much as the model reads."""
-        return self._scorer.readable(text)
 
     def reach(self, job: ScoreJob) -> int:
         """Add what is known to what the model reaches of the rest."""

@@ -25,6 +25,7 @@ from proxy.model import Reason
 from proxy.scoring.base import StandIn, Whereabouts
 from proxy.scoring.checked import checked_scores
 from proxy.scoring.hit_audit import FEWEST, FalseHits, agreement
+from proxy.scoring.layer import Layer
 from proxy.scoring.near_guards import ALL, Guard, features, refusal
 from proxy.tasks import Tasks
 
@@ -92,13 +93,13 @@ class Embedder(Protocol):
         ...
 
 
-class SemanticCache:
+class SemanticCache(Layer["ScoreCache"]):
     """A tier: a model, its exact cache, and the queries near which others need not be scored."""
 
     def __init__(
         self, inner: ScoreCache, queries: Queries, rules: NearRules, *, embedder: Embedder | None = None
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._queries = queries
         self._rules = rules
         self._embedder = embedder
@@ -108,32 +109,9 @@ class SemanticCache:
         self._refused: Counter[Guard] = Counter()
         self._uncovered = 0
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._inner.name
-
-    @property
-    def identity(self) -> str:
-        """The model's."""
-        return self._inner.identity
-
-    @property
-    def pointwise(self) -> bool:
-        """As the model is."""
-        return self._inner.pointwise
-
-    @property
-    def ready(self) -> bool:
-        """As the model is."""
-        return self._inner.ready
-
-    async def start(self) -> None:
-        """Do nothing: the model is started by its owner."""
-
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         """Return the job with the scores that are known: its own, or as an earlier query's job."""
-        own = await self._inner.look_up(job)
+        own = await self._scorer.look_up(job)
         if job.known is not None or own.known is None or not own.known.missing:
             return own
         try:
@@ -142,17 +120,13 @@ class SemanticCache:
             _log.exception("near queries can't be looked up", extra={"model": self.name})
             return own
 
-    def readable(self, text: str) -> str:
-        """As much as the model reads."""
-        return self._inner.readable(text)
-
     def reach(self, job: ScoreJob) -> int:
         """As far as the exact cache reaches, which knows what the job is scored as."""
-        return self._inner.reach(job)
+        return self._scorer.reach(job)
 
     def usual_reach(self, seconds: float) -> Reach:
         """As far as the exact cache usually reaches."""
-        return self._inner.usual_reach(seconds)
+        return self._scorer.usual_reach(seconds)
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures of the hits, not those of the exact cache inside."""
@@ -172,7 +146,7 @@ class SemanticCache:
             Unscored: too little is known to do without the model, and it had nothing to say.
         """
         job = await self.look_up(job)
-        scores = await self._inner.score(job)
+        scores = await self._scorer.score(job)
         if job.known is None or job.reuse.near is None:
             return scores
         if scores.abridged or np.isnan(scores.values).any():
@@ -204,7 +178,7 @@ class SemanticCache:
             else:
                 self._refused[guard] += 1
         # All at once: one after the other they would add up, should the cache be far away.
-        jobs = await asyncio.gather(*(self._inner.look_up_as(one.query, own) for one in near))
+        jobs = await asyncio.gather(*(self._scorer.look_up_as(one.query, own) for one in near))
         for one, other in zip(near, jobs, strict=True):
             assert other.known is not None
             if self._is_worth_it(own, own_hits, other, other.known.hits):
@@ -233,7 +207,7 @@ class SemanticCache:
             return False
         if hits >= self._rules.min_coverage * texts:
             return True
-        return self._inner.reach(own) < texts <= self._inner.reach(other)
+        return self._scorer.reach(own) < texts <= self._scorer.reach(other)
 
     def _remember(self, asked: Whereabouts, query: str) -> None:
         scope = self._scope(asked)
@@ -257,7 +231,7 @@ class SemanticCache:
         self._audits.spawn(self._compare(again, scores), f"audit:{self.name}")
 
     async def _compare(self, job: ScoreJob, reused: Scores) -> None:
-        own = await checked_scores(self._inner, job)
+        own = await checked_scores(self._scorer, job)
         if isinstance(own, Reason):
             return
         agreed = agreement(reused.values, own.values)

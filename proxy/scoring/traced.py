@@ -11,6 +11,7 @@ from proxy import telemetry as names
 from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import Reach
+from proxy.scoring.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,31 +20,16 @@ if TYPE_CHECKING:
     from proxy.telemetry import Telemetry
 
 
-class Traced:
+class Traced(Layer["ModelScorer"]):
     """A scorer that does what the inner one does, in a span `midrank.model`.
 
     One whose start failed counts as ready and refuses every job: else it would seem to warm up for ever.
     """
 
     def __init__(self, scorer: ModelScorer, telemetry: Telemetry) -> None:
-        self._scorer = scorer
+        super().__init__(scorer)
         self._telemetry = telemetry
         self.failed = False
-
-    @property
-    def name(self) -> str:
-        """The inner scorer's name."""
-        return self._scorer.name
-
-    @property
-    def pointwise(self) -> bool:
-        """As the inner scorer is."""
-        return self._scorer.pointwise
-
-    @property
-    def identity(self) -> str:
-        """The inner scorer's."""
-        return self._scorer.identity
 
     @property
     def ready(self) -> bool:
@@ -57,10 +43,6 @@ class Traced:
         except Exception:
             self.failed = True
             raise
-
-    def readable(self, text: str) -> str:
-        """As much as the inner scorer reads."""
-        return self._scorer.readable(text)
 
     async def look_up(self, job: ScoreJob) -> ScoreJob:
         """Return the job as it is: a model knows nothing before it reads."""
