@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import orjson
 import pytest
 
@@ -11,6 +9,7 @@ from proxy.cli import main
 from proxy.listeners.admin import AdminListener
 from tests.fakes.raw_http import RawStore
 from tests.fakes.served import served
+from tests.fakes.servers import nobody_listening
 
 FIGURES = {"replicas": "alone", "memory": {"entries": 12345, "hit_rate": 0.5}, "redis": {"errors": 0}}
 POLICY = "stores: [{kind: chroma, listen: '127.0.0.1:1', upstream: 'http://127.0.0.1:2'}]\n"
@@ -92,11 +91,11 @@ def test_the_action_and_one_place_are_needed(arguments, capsys):
 
 
 def test_a_process_that_is_not_there_is_said_to_be(capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
-    assert main(["cache", "clear", "--admin", f"127.0.0.1:{port}"]) == 1
-    assert f"midrank: 127.0.0.1:{port}: Connection refused; is midrank running" in capsys.readouterr().err
+    with nobody_listening() as gone:
+        assert main(["cache", "clear", "--admin", f"127.0.0.1:{gone.port}"]) == 1
+    assert (
+        f"midrank: 127.0.0.1:{gone.port}: Connection refused; is midrank running" in capsys.readouterr().err
+    )
 
 
 def test_a_refusal_is_handed_on(capsys):

@@ -17,7 +17,7 @@ from tests.clients.doors import single_door
 from tests.fakes.corpus import SIZE, embed
 from tests.fakes.odd_scorers import Reversing
 from tests.fakes.running import running
-from tests.fakes.servers import Address, free_address
+from tests.fakes.servers import Address, nobody_listening
 
 pytestmark = pytest.mark.store
 
@@ -217,7 +217,10 @@ PATHS = ("/api/v2/heartbeat", "/api/v2/tenants/t/databases/d/collections/c/query
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_store_that_is_down_is_named_in_a_502(path):
-    with running(single_door("chroma", free_address()), {"default": Reversing()}) as addresses:
+    with (
+        nobody_listening() as store,
+        running(single_door("chroma", store), {"default": Reversing()}) as addresses,
+    ):
         response = httpx.post(f"{addresses['door'].url}{path}", json=CHROMA_FIELDS, headers=HEADERS)
 
     assert response.status_code == 502

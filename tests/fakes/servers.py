@@ -117,6 +117,14 @@ def free_address() -> Address:
         return Address(*probe.getsockname())
 
 
+@contextmanager
+def nobody_listening() -> Iterator[Address]:
+    """Give an address that refuses: held, so that no server started meanwhile is given the same one."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield Address(*held.getsockname())
+
+
 class _Log(NamedTuple):
     process: subprocess.Popen[bytes]
     path: Path

@@ -20,6 +20,7 @@ from proxy.errors import (
 from proxy.model import WireRequest
 from proxy.upstream.http import HttpUpstream
 from tests.fakes.raw_http import OK, RawStore, read_message
+from tests.fakes.servers import nobody_listening
 
 
 def request(method="POST", target="/q", headers=(), body=b"{}"):
@@ -129,11 +130,10 @@ async def test_silence_in_the_middle_has_the_same_name():
 
 
 async def test_nobody_listening_has_a_name():
-    async with RawStore() as store:
-        url = store.url
-    async with HttpUpstream(url) as upstream:
-        with pytest.raises(Unanswerable) as caught:
-            await upstream.fetch(request())
+    with nobody_listening() as store:
+        async with HttpUpstream(store.url) as upstream:
+            with pytest.raises(Unanswerable) as caught:
+                await upstream.fetch(request())
     assert caught.value.fault is UPSTREAM_UNREACHABLE
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.fakes.raw_http import RawStore, connected
+from tests.fakes.servers import nobody_listening
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -45,11 +46,10 @@ async def test_a_reset_is_a_502(wired):
 
 
 async def test_a_store_that_is_down_is_a_502(front):
-    async with RawStore() as store:
-        url = store.url
-    listener = await front(url)
-    async with connected(listener.address) as client:
-        answer = await client.ask(GET)
+    with nobody_listening() as store:
+        listener = await front(store.url)
+        async with connected(listener.address) as client:
+            answer = await client.ask(GET)
         assert answer.status == 502
         assert answer.body == b'{"error":"upstream_unreachable","message":"no connection to the store"}'
 
@@ -65,13 +65,12 @@ async def test_a_silent_store_is_a_504(wired):
 
 
 async def test_the_answer_to_a_head_request_has_no_body_in_failure_either(front):
-    async with RawStore() as store:
-        url = store.url
-    listener = await front(url)
-    async with connected(listener.address) as client:
-        client.send(b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert (await client.answer(bodiless=True)).status == 502
-        assert (await client.ask(GET)).status == 502
+    with nobody_listening() as store:
+        listener = await front(store.url)
+        async with connected(listener.address) as client:
+            client.send(b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await client.answer(bodiless=True)).status == 502
+            assert (await client.ask(GET)).status == 502
 
 
 @pytest.mark.parametrize(

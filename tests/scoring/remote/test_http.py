@@ -12,6 +12,7 @@ from proxy.scoring.remote.http import RemoteFailed, RemoteHttp
 from tests.fakes.raw_http import OK, RawStore, read_message
 from tests.fakes.redis_server import make_certificates
 from tests.fakes.remotes import LONG, SHORT, in_time
+from tests.fakes.servers import nobody_listening
 
 pytestmark = pytest.mark.wire
 
@@ -110,10 +111,8 @@ async def test_of_an_error_that_is_too_large_there_is_the_start(http):
 
 
 async def test_nobody_listening_is_an_error_that_may_pass(http):
-    async with RawStore() as server:
-        url = server.url
-
-    failed = await refused(http, url)
+    with nobody_listening() as server:
+        failed = await refused(http, server.url)
 
     assert (failed.reason, failed.transient) == (Reason.REMOTE_ERROR, True)
 

@@ -9,7 +9,8 @@ from proxy.app import App
 from proxy.policy import Policy
 from proxy.scorers import locate_models
 from tests.fakes.rerank_faults import hang, reset, status
-from tests.fakes.rerank_server import KEY, RerankServer, honest
+from tests.fakes.rerank_server import KEY, RerankServer
+from tests.fakes.servers import nobody_listening
 
 pytestmark = pytest.mark.wire
 
@@ -85,12 +86,10 @@ async def test_an_api_that_fails_costs_the_reranking_and_no_request(running, fau
 
 
 async def test_an_api_that_is_away_keeps_nobody_from_being_ready(running):
-    async with RerankServer("jina", honest) as api:
-        url = api.url
-    app = await running(url)
-
-    assert await ready(app) == 200
-    assert await asked(app) == ([0, 1, 2], "remote_error")
+    with nobody_listening() as api:
+        app = await running(api.url)
+        assert await ready(app) == 200
+        assert await asked(app) == ([0, 1, 2], "remote_error")
 
 
 async def test_a_key_file_that_is_not_there_is_a_model_that_failed(running, tmp_path):
