@@ -11,6 +11,9 @@ the store's own answer back to the page the app asked for::
     scoring/    (query, texts) -> scores; `Ranker` owns the deadline and never raises
     cache/      where scores are kept: memory, Redis; never raises, never late
     upstream/   sockets out: one pooled client per store
+    evidence/   what live traffic proves: shadow, experiments, feedback, harm; records/: what is written down
+    evaluation/ whether it is worth it, on judged queries; tuning/: the best policy; reporting/: for people
+    stats/      the numbers behind both: pure
     rerank_api/ the same scorers for applications that fetch candidates themselves; offline/: for files
     policy      YAML -> frozen values, all errors at once
     app         the composition root: reads the policy, builds the stack above, starts and stops it

@@ -29,6 +29,7 @@ from proxy.policy import (
     QdrantStore,
 )
 from proxy.policy_base import split_address
+from proxy.proof import Proof, in_steps
 from proxy.pulse import Pulse
 from proxy.rerank_front import RerankFront
 from proxy.scorers import build_scorer
@@ -46,10 +47,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from proxy.codecs.base import Codec, FieldsOf
+    from proxy.evidence.evidence import Evidence
     from proxy.model import WireRequest, WireResponse
     from proxy.policy import Policy, Store
     from proxy.policy_scoring import Scoring
+    from proxy.proof import Steps
     from proxy.scoring.base import ModelScorer, Scorer, Tier
+    from proxy.telemetry import Told
 
     Fetch = Callable[[WireRequest], Awaitable[WireResponse]]
 
@@ -83,12 +87,14 @@ class App:
         self._stores: dict[str, _StoreFront] = {}
         self._rerank_api: RerankFront | None = None
         self.caches = Caches(policy, self._breakers.tiers)
+        self._proof = Proof(policy, self._rankers)
         self._admin = (
             AdminListener(
                 policy.admin,
                 self._breakers.states,
                 self.caches if self.caches.exist else None,
                 details=self.model_details,
+                evidence=self._proof if self._proof.exists else None,
             )
             if policy.admin
             else None
@@ -108,6 +114,11 @@ class App:
         return self._rerank_api.address if self._rerank_api else None
 
     @property
+    def feedback_address(self) -> tuple[str, int] | None:
+        """The bound host and port of the feedback listener, if the policy has one."""
+        return self._proof.feedback_address
+
+    @property
     def admin_address(self) -> tuple[str, int] | None:
         """The bound host and port of the admin listener, if the policy has one."""
         return self._admin.address if self._admin else None
@@ -124,6 +135,14 @@ class App:
         """Say of every model in use what it tells about itself, see `figures.MODEL_FIGURES`."""
         return self.caches.model_figures()
 
+    async def evidence(self) -> Mapping[str, object]:
+        """Return what is known of what reranking is good for, as JSON can hold it."""
+        return await self._proof.evidence()
+
+    def reset(self, store: str, collection: str) -> bool:
+        """Forget what the harm guard knows of a collection; False if that is nothing."""
+        return self._proof.reset(store, collection)
+
     def ranker(self, scoring: Scoring) -> Ranker:
         """Return what ranks by a scoring of the policy's, once started: for who has candidates of his own."""
         return self._rankers[scoring]
@@ -134,20 +153,28 @@ class App:
         Raises:
             BadConfig: an address can't be bound.
         """
-        self._rankers = {
-            scoring: Ranker(stack(scoring, self.caches.tiers(scoring))) for scoring in self._policy.scorings
-        }
+        for scoring in self._policy.scorings:
+            self._rankers[scoring] = Ranker(stack(scoring, self.caches.tiers(scoring)))
         self._loading.spawn(self._pulse.run(), "pulse")
         await self.caches.start()
-        loop = asyncio.get_running_loop()
+        asked = partial(partial, self._asked, asyncio.get_running_loop())
         self._telemetry.watch(
-            MODEL_FIGURES, names.RERANKER_MODEL, partial(_asked_on, loop, self.model_figures)
+            MODEL_FIGURES, (names.RERANKER_MODEL,), asked(lambda: _by_name(self.model_figures()))
         )
         self._telemetry.watch(
-            CACHE_FIGURES, names.CACHE, partial(_asked_on, loop, self.caches.storage_figures)
+            CACHE_FIGURES, (names.CACHE,), asked(lambda: _by_name(self.caches.storage_figures()))
         )
-        shared = _Shared(self._rankers, self._telemetry, self._learners, self._pulse, self.caches.secret)
+        self._proof.watch(self._telemetry, asked)
+        shared = _Shared(
+            self._rankers,
+            self._telemetry,
+            self._learners,
+            self._pulse,
+            self._proof.live,
+            self.caches.secret,
+        )
         try:
+            await self._proof.start()
             for store in self._policy.stores:
                 self._stores[store.name] = front = _StoreFront(store, self._policy, shared)
                 await front.start()
@@ -188,6 +215,7 @@ class App:
         self._stores, self._rerank_api = {}, None
         if self._admin:
             await self._admin.close()
+        await self._proof.close(drain)
         await self._loading.close()
         await self._breakers.close()
         # Models first: closing one lets go of what its rankers still wait for.
@@ -196,6 +224,19 @@ class App:
         for ranker in self._rankers.values():
             await ranker.close()
         await self.caches.close()
+
+    def _asked(self, loop: asyncio.AbstractEventLoop, figures: Callable[[], Steps]) -> Told:
+        """Ask on the event loop, where figures change, and wait in the calling thread; nothing if gone."""
+        answer: Future[Told] = Future()
+
+        async def ask() -> None:
+            answer.set_result(dict([step async for step in in_steps(figures())]))
+
+        try:
+            loop.call_soon_threadsafe(lambda: self._loading.spawn(ask(), "figures"))
+            return answer.result(FIGURES_TIMEOUT)
+        except (TimeoutError, RuntimeError):
+            return {}
 
     async def _load(self, name: str, scorer: Traced) -> None:
         _log.info("model loading", extra={"model": name})
@@ -208,16 +249,8 @@ class App:
             _log.info("model ready", extra={"model": name})
 
 
-def _asked_on(
-    loop: asyncio.AbstractEventLoop, figures: Callable[[], dict[str, Mapping[str, float]]]
-) -> dict[str, Mapping[str, float]]:
-    """Ask on the event loop, where figures change, and wait in the calling thread; nothing if it is gone."""
-    answer: Future[dict[str, Mapping[str, float]]] = Future()
-    try:
-        loop.call_soon_threadsafe(lambda: answer.set_result(figures()))
-        return answer.result(FIGURES_TIMEOUT)
-    except (TimeoutError, RuntimeError):
-        return {}
+def _by_name(figures: Mapping[str, Mapping[str, float]]) -> Steps:
+    return (((name,), told) for name, told in figures.items())
 
 
 class _Shared(NamedTuple):
@@ -227,6 +260,7 @@ class _Shared(NamedTuple):
     telemetry: Telemetry
     learners: Mapping[str, Learner]
     pulse: Pulse
+    evidence: Evidence
     secret: bytes
 
 
@@ -251,6 +285,7 @@ class _StoreFront:
             telemetry=shared.telemetry,
             learners=shared.learners,
             pulse=shared.pulse,
+            evidence=shared.evidence,
             secret=shared.secret,
         )
         host, port = split_address(store.listen)
@@ -271,7 +306,9 @@ def _codec(store: Store, policy: Policy, fetch: Fetch) -> tuple[Codec, Collectio
     match store:
         case ChromaStore():
             told_apart = {*store.text, *(rule.match.collection for rule in policy.rules)} - {"*"}
-            names = CollectionNames(ChromaNameBook(), fetch, needed=bool(told_apart))
+            names = CollectionNames(
+                ChromaNameBook(), fetch, needed=bool(told_apart), wanted=policy.proves_something
+            )
             return ChromaCodec(_fields_of(store, names)), names
         case QdrantStore():
             names = CollectionNames(None, fetch)

@@ -44,7 +44,7 @@ class Caches:
     def __init__(self, policy: Policy, models: Mapping[str, Tier]) -> None:
         self._settings = policy.cache
         self._models = models
-        self.secret = _secret(policy.cache)
+        self.secret = _secret(policy)
         kept = any(map(_keeps, policy.scorings))
         self._parts = _parts(policy.cache, self.secret) if kept else _Parts()
         self._storage = self._parts.together(policy.cache.ttl_s)
@@ -166,11 +166,11 @@ def _keeps(scoring: Scoring) -> bool:
     return scoring.cache.exact != "off"
 
 
-def _secret(settings: CacheSettings) -> bytes:
+def _secret(policy: Policy) -> bytes:
     """Return what keys all digests: the policy's, or one that ends with the process if nobody shares them."""
-    if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
-    return secrets.token_bytes() if settings.redis is None else b""
+    if policy.secret is not None:
+        return policy.secret.get_secret_value().encode()
+    return secrets.token_bytes() if policy.cache.redis is None else b""
 
 
 class _Parts(NamedTuple):

@@ -146,3 +146,94 @@ CACHE_FIGURES = {
         for kind in ("timeout", "connection", "denied", "full", "garbage", "other")
     },
 }
+
+
+def _shadow(kind: str) -> Figure:
+    return _total("midrank.shadow.searches", "{search}", "Searches to be ranked behind the answer.", kind)
+
+
+def _votes(kind: str) -> Figure:
+    description = "Answers drawn from both orders, by the order that feedback spoke for."
+    return _total("midrank.preference.answers", "{answer}", description, kind)
+
+
+def _callers(kind: str) -> Figure:
+    return Figure("midrank.trial.callers", "{caller}", "Callers in an A/B test.", kind=kind)
+
+
+# What reranking would have changed, by store and collection: the names of `evidence.shadow`.
+SHADOW_FIGURES = {
+    "searches": _shadow("ranked"),
+    "shed": _shadow("shed"),
+    "overlap": Figure("midrank.shadow.overlap", "1", "Share of the page that is the same in both orders."),
+    "rank_biased_overlap": Figure("midrank.shadow.rbo", "1", "Rank-biased overlap of both orders."),
+    "displaced_top1": Figure("midrank.shadow.displaced", "1", "Share of searches with another first row."),
+    "added_p50": Figure("midrank.shadow.added.p50", "s", "Time that half of them would have added at most."),
+    "added_p95": Figure("midrank.shadow.added.p95", "s", "Time that 19 of 20 would have added at most."),
+    "added_p99": Figure("midrank.shadow.added.p99", "s", "Time that 99 of 100 would have added at most."),
+}
+
+# What feedback proves, by store and collection: the names of `evidence.feedback`.
+FEEDBACK_FIGURES = {
+    "interleave_wins": _votes("reranked"),
+    "interleave_losses": _votes("store"),
+    "interleave_ties": _votes("neither"),
+    "interleave_repeated": _votes("repeated"),
+    "interleave_preference": Figure("midrank.preference", "1", "From -1, the store's order, to 1, ours."),
+    "interleave_preference_low": Figure("midrank.preference.low", "1", "Low end of its 95 % interval."),
+    "interleave_preference_high": Figure("midrank.preference.high", "1", "High end of its 95 % interval."),
+    "interleave_p_value": Figure("midrank.preference.p", "1", "How likely it would be by accident."),
+    "ab_treatment_callers": _callers("treatment"),
+    "ab_control_callers": _callers("control"),
+    "ab_waiting": Figure("midrank.trial.waiting", "{answer}", "Answers whose time for feedback is not over."),
+    "ab_left_out": _total("midrank.trial.left_out", "{answer}", "Answers forgotten before their time."),
+    "ab_difference": Figure("midrank.trial.difference", "1", "Share of answers of use: reranked less store."),
+    "ab_difference_low": Figure("midrank.trial.difference.low", "1", "Low end of its 95 % interval."),
+    "ab_difference_high": Figure("midrank.trial.difference.high", "1", "High end of its 95 % interval."),
+    "ab_split_p_value": Figure("midrank.trial.split.p", "1", "How likely so uneven a split is."),
+}
+
+# What became of posts, in all.
+POST_FIGURES = {
+    word: _total("midrank.feedback.posts", "{post}", "Posts of feedback, by how they were taken.", word)
+    for word in ("taken", "already_counted", "not_shown", "unknown")
+} | {
+    "remembered": Figure("midrank.feedback.remembered", "{exchange}", "Answers that feedback may be about."),
+    "forgotten_early": _total(
+        "midrank.feedback.forgotten", "{exchange}", "Answers forgotten before their time, for want of room."
+    ),
+}
+
+# What the harm guard knows, by store and collection, and by source where there are several.
+HARM_FIGURES = {
+    "state_alarm": Figure("midrank.harm.alarm", "1", "1 where reranking surely does harm."),
+    "state_off": Figure("midrank.harm.off", "1", "1 where reranking is switched off for that."),
+    **{
+        f"{source}_{key}": Figure(name, unit, description, kind=source)
+        for source in ("probes", "reference", "preference")
+        for key, name, unit, description in (
+            ("mean", "midrank.harm.lift", "1", "Lift in NDCG@5, or preference."),
+            ("low", "midrank.harm.lift.low", "1", "Low end of its interval."),
+            ("high", "midrank.harm.lift.high", "1", "High end of its interval."),
+            ("count", "midrank.harm.evidence", "{search}", "Searches that this rests on."),
+        )
+    },
+}
+# What became of the searches that a reference model was to look at.
+REFERENCE_FIGURES = {
+    word: _total("midrank.harm.reference", "{search}", "Searches that a reference model was shown.", word)
+    for word in ("looked", "shed", "failed")
+}
+
+
+def _records(kind: str) -> Figure:
+    return _total("midrank.records", "{record}", "Records told to be written.", kind)
+
+
+# What the recorder tells.
+RECORD_FIGURES = {
+    "recorded": _records("written"),
+    "shed": _records("shed"),
+    "failed": _records("failed"),
+    "bytes": _total("midrank.records.size", "By", "What was written of them."),
+}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from multidict import CIMultiDictProxy
 
@@ -28,6 +28,8 @@ class Reason(StrEnum):
     # passed: nothing went wrong, there was nothing to do
     MODE_OFF = "mode_off"  # the policy or the caller switched reranking off
     SHADOW = "shadow"  # ranked off the request path; the store's order was answered
+    CONTROL = "control"  # this caller is among those who get the store's own answer, to compare with
+    AUTO_OFF = "auto_off"  # reranking has been found to harm this collection
     UNKNOWN_COLLECTION = "unknown_collection"  # rules go by name, and the store did not tell this one's
     NO_QUERY_TEXT = "no_query_text"  # no rung of the ladder knew the query's text
     BAD_QUERY_HEADER = "bad_query_header"  # a text was sent, but not as percent-encoded UTF-8
@@ -78,9 +80,13 @@ class WireResponse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """An exchange's other answer: send the original on, stream the store's own answer, add these headers."""
+    """An exchange's other answer: send the original on, stream the store's own answer, add these headers.
+
+    `then`, if there is one, is to be called once that answer has gone out, if it was one of status 200.
+    """
 
     headers: tuple[tuple[str, str], ...]
+    then: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 class CollectionNames:
     """The names known so far; without a `book`, ids are the names.
 
-    `needed` is False where no rule tells collections apart: then nothing is ever asked.
+    They are `needed` where rules tell collections apart, and `wanted` where something is told by collection:
+    else nothing is ever asked.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class CollectionNames:
         fetch: Callable[[WireRequest], Awaitable[WireResponse]],
         *,
         needed: bool = True,
+        wanted: bool = False,
     ) -> None:
         self._book = book
         self._needed = needed
+        self._wanted = needed or wanted
         self._tasks = Tasks()
         self._questions: dict[str, asyncio.Task[None]] = {}
         self._fetch = fetch
@@ -64,8 +67,12 @@ class CollectionNames:
         if self._book is not None:
             self._remember(self._book.decode_names(body))
 
+    def wants(self, collection: str) -> bool:
+        """Say whether `find` is worth calling."""
+        return self._book is not None and self._wanted and collection not in self._names
+
     def knows(self, collection: str) -> bool:
-        """Say whether the name is known, or does not matter."""
+        """Say whether the name is known, or not needed."""
         return self._book is None or not self._needed or collection in self._names
 
     async def find(self, request: WireRequest, collection: str) -> None:

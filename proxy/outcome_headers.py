@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from multidict import CIMultiDict, CIMultiDictProxy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from proxy.model import Attempt, Verdict, WireResponse
 
 # RFC 9651, section 3.3.4: what may stand in a structured field without quotes.
@@ -31,13 +33,15 @@ def outcome_headers(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     return tuple(headers)
 
 
-def marked(response: WireResponse, verdict: Verdict, *, added: float, store: float) -> WireResponse:
-    """Return an answer that says what happened, and how many seconds midrank and the store took."""
+def marked(
+    response: WireResponse, told: Sequence[tuple[str, str]], *, added: float, store: float
+) -> WireResponse:
+    """Return an answer with the headers `told`, that says how many seconds midrank and the store took."""
     # Words of another midrank behind this one are not about this exchange.
     headers = CIMultiDict(
         (name, value) for name, value in response.headers.items() if not name.lower().startswith("x-midrank")
     )
-    headers.extend(outcome_headers(verdict))
+    headers.extend(told)
     headers.add("server-timing", f"midrank;dur={added * 1000:.2f}, store;dur={store * 1000:.2f}")
     return response._replace(headers=CIMultiDictProxy(headers))
 

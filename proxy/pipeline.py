@@ -6,6 +6,7 @@
     rank     the candidates of every search, all inside one deadline
     encode   the page the app asked for
 
+Who watches is told afterwards, see `aftermath`.
 Wherever this ends early the answer is `Forward`: send the original on and stream the store's own answer back.
 So whatever goes wrong in here, the app gets what it would have got without midrank, and a reason.
 """
@@ -21,30 +22,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from opentelemetry.trace import SpanKind, StatusCode
 
 from proxy import telemetry as names
+from proxy.aftermath import Aftermath, Intent, Looked, RankedCall
 from proxy.caution import Caution
-from proxy.depths import Asked, Depths
 from proxy.errors import Oversized, Unanswerable, Undecodable
+from proxy.evidence.evidence import UNPROVEN, Evidence, Showing, Stand
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
 from proxy.outcome_headers import marked, outcome_headers
 from proxy.plan import Plan, Prospect, make_plan, switched_off
 from proxy.pulse import Pulse
-from proxy.rank_span import describe
 from proxy.scopes import Scopes
-from proxy.scoring.ranker import Ranked
-from proxy.tasks import Tasks
+from proxy.searches import Searches
 from proxy.writes import Writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from proxy.codecs.base import Call, Codec, Reply
-    from proxy.model import Candidate, WireRequest, WireResponse
+    from proxy.model import WireRequest, WireResponse
     from proxy.names import CollectionNames
     from proxy.plan import SearchPlan
-    from proxy.policy import Policy, Rule
+    from proxy.policy import Policy
     from proxy.policy_scoring import Scoring
-    from proxy.scoring.base import Reach, Reuse
-    from proxy.scoring.ranker import Ranker
+    from proxy.scoring.ranker import Ranked, Ranker
     from proxy.scoring.warm_up import Learner
     from proxy.telemetry import Telemetry
 
@@ -54,9 +53,6 @@ REFUSALS = frozenset((400, 422))
 
 # What a search counts for in the store's usual time.
 LEARN = 0.1
-
-# Shadow rankings running at once for one store; more are shed.
-MAX_SHADOWS = 1
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +72,7 @@ class _Answer(NamedTuple):
     verdict: Verdict
     added: float
     store: float
+    stand: Stand
 
 
 class Pipeline:
@@ -93,26 +90,28 @@ class Pipeline:
         telemetry: Telemetry,
         learners: Mapping[str, Learner] | None = None,
         pulse: Pulse | None = None,
+        evidence: Evidence | None = None,
         secret: bytes = b"",
     ) -> None:
         """Take the parts.
 
         `learners` are those of the models, by name, that want to know texts early; `pulse` says how late the
-        event loop runs. With `secret` the scopes of cached scores are digested.
+        event loop runs; `evidence` is told what was seen, and has a say in what is shown. With `secret` the
+        scopes of cached scores are digested.
         """
         self._store = store
         self._policy = policy
         self._codec = codec
         self._names = names
         self._fetch = fetch
-        self._rankers = rankers
         self._telemetry = telemetry
+        self._searches = Searches(store, rankers, telemetry)
         self._learners = learners or {}
         self._pulse = pulse or Pulse()
+        self._evidence = evidence or Evidence()
         self._scopes = Scopes(store, policy.cache, secret)
-        self._depths = Depths()
         self._writes = Writes(codec, names, self._learners_of, partial(telemetry.count_write, store))
-        self._shadows = Tasks()
+        self._aftermath = Aftermath(self._evidence, self._searches, self._look)
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
         self._loop_time = asyncio.get_running_loop().time
         self._caution = Caution(self._loop_time)
@@ -150,9 +149,11 @@ class Pipeline:
                 names.EXCHANGE, SpanKind.SERVER, {names.STORE: self._store, names.SPAN_KIND: "CHAIN"}
             ) as span,
         ):
+            intent: Intent | None = None
             answer: _Answer | None = None
             try:
-                answer = await self._exchange(request)
+                intent = await self._intend(request)
+                answer = await self._answer(intent)
                 verdict = answer.verdict
             except _Passed as passed:
                 verdict = passed.verdict
@@ -168,11 +169,13 @@ class Pipeline:
             self._telemetry.count(self._store, verdict, answer and answer.added)
             if verdict.outcome is Outcome.FALLBACK:
                 _log.warning("search fell back", extra={"store": self._store, "reason": verdict.reason})
-        return (
-            Forward(outcome_headers(verdict))
-            if answer is None
-            else marked(answer.response, answer.verdict, added=answer.added, store=answer.store)
-        )
+        stand = answer.stand if answer is not None else intent.stand if intent is not None else UNPROVEN
+        headers = (*outcome_headers(verdict), *stand.headers)
+        if answer is None:
+            return Forward(headers, self._aftermath.later(intent) if intent is not None else None)
+        if answer.response.status == 200:
+            self._evidence.answered(stand)
+        return marked(answer.response, headers, added=answer.added, store=answer.store)
 
     def unread(self, reason: Reason) -> Forward:
         """Count a claimed request that the listener sends on unread."""
@@ -182,17 +185,19 @@ class Pipeline:
 
     async def close(self) -> None:
         """Drop the rankings and questions that nobody waits for."""
-        await self._shadows.close()
+        await self._aftermath.close()
         await self._writes.close()
         await self._names.close()
 
-    async def _exchange(self, request: WireRequest) -> _Answer:
+    async def _intend(self, request: WireRequest) -> Intent:
+        """Read a request, and say what is to be done about it."""
         started = perf_counter()
         arrived = self._loop_time()
         if switched_off(request.headers):
             raise _Passed(Outcome.PASSED, Reason.MODE_OFF)
         call = await self._decode(request)
-        rule = self._policy.rule(self._store, self._names.name(call.collection))
+        collection = self._names.name(call.collection)
+        rule = self._policy.rule(self._store, collection)
         reuse = self._scopes.of_call(rule, request, call)
         plan = make_plan(
             call.searches,
@@ -203,8 +208,8 @@ class Pipeline:
                 timeout=call.timeout,
                 store_seconds=self._store_seconds,
                 lag=self._pulse.lag,
-                reach=self._reach,
-                known=lambda place, query: self._known(call, query, reuse[place]),
+                reach=self._searches.reach,
+                known=lambda place, query: self._searches.known(call, query, reuse[place]),
             ),
         )
         if isinstance(plan, Reason):
@@ -212,36 +217,45 @@ class Pipeline:
                 # Nobody measures a store that is only passed to: one slow answer must not shut out for ever.
                 self._store_seconds *= 1 - LEARN
             raise _Passed(Outcome.PASSED, plan)
+        stand = self._evidence.stand(self._store, collection, plan, request.headers)
+        return Intent(request, call, plan, reuse, stand, arrived, perf_counter() - started)
+
+    async def _answer(self, intent: Intent) -> _Answer:
+        """Ask the store for more than the app wants, and answer the best of it."""
+        _, call, plan, reuse, stand, arrived, planning = intent
+        if stand.passed is not None:
+            raise _Passed(Outcome.PASSED, stand.passed)
+        started = perf_counter() - planning
         widened = call.encode_request(plan.windows)
         sent = perf_counter()
         answer = await self._ask(call, widened, plan)
         if answer.status in REFUSALS:
-            return await self._refused(call, request, answer, started)
+            return await self._refused(intent, answer, started)
         received = perf_counter()
         self._store_seconds += LEARN * (received - sent - self._store_seconds)
         if answer.status != 200:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
-            return _Answer(answer, verdict, sent - started, received - sent)
+            return _Answer(answer, verdict, sent - started, received - sent, stand)
         reply = self._read(call, answer)
         spent = (sent - started) + (perf_counter() - received)
         # What the caller waits for is the store's time too; what midrank may add is its own.
         deadline = min(self._loop_time() + plan.budget - spent, arrived + plan.patience)
-        if plan.rule.mode == "shadow":
-            ranked = self._shadow(plan, reply, deadline, reuse)
-        else:
-            ranked = await self._rank(plan, reply, deadline, reuse)
-            self._note_depths(call, plan, reuse, ranked)
+        ranked = await self._searches.rank(call, plan, reply, deadline, reuse)
+        showings = self._evidence.show(stand, plan, ranked)
         response = reply.encode_response(
-            [_page(one, search, plan) for one, search in zip(ranked, plan.searches, strict=True)]
+            [_page(*one, plan) for one in zip(ranked, showings, plan.searches, strict=True)]
         )
         verdict = worst(tuple(one.verdict for one in ranked))
-        return _Answer(response, verdict, (sent - started) + (perf_counter() - received), received - sent)
+        added = (sent - started) + (perf_counter() - received)
+        done = RankedCall(plan, reply, stand, added=added, store=received - sent)
+        self._aftermath.tell(done, ranked, showings)
+        return _Answer(response, verdict, added, received - sent, stand.after(showings))
 
     async def _decode(self, request: WireRequest) -> Call:
         with self._telemetry.span(names.DECODE):
             try:
                 call = self._codec.decode_request(request)
-                if not self._names.knows(call.collection):
+                if self._names.wants(call.collection):
                     await self._names.find(request, call.collection)
                     if not self._names.knows(call.collection):
                         # Its rule may say `off`: without the name, nobody can tell.
@@ -275,19 +289,18 @@ class Pipeline:
             span.set_attribute(names.DB_STATUS, str(answer.status))
             return answer
 
-    async def _refused(
-        self, call: Call, request: WireRequest, refusal: WireResponse, started: float
-    ) -> _Answer:
+    async def _refused(self, intent: Intent, refusal: WireResponse, started: float) -> _Answer:
         """Send the request as it came; if the store takes that, it was the widening that it refused."""
         again = perf_counter()  # all until here, the refused round trip too, was added by midrank
-        original = await self._ask(call, request)
+        call = intent.call
+        original = await self._ask(call, intent.request)
         took = perf_counter() - again
         if original.status == 200:
             self._caution.learn(call.collection, call.row_limit(refusal))
             verdict = Verdict(Outcome.FALLBACK, Reason.REFUSED)
         else:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
-        return _Answer(original, verdict, again - started, took)
+        return _Answer(original, verdict, again - started, took, intent.stand)
 
     def _read(self, call: Call, answer: WireResponse) -> Reply:
         with self._telemetry.span(names.DECODE):
@@ -302,58 +315,23 @@ class Pipeline:
         self._caution.learn(call.collection, None)
         return _Passed(Outcome.FALLBACK, Reason.UNDECODABLE_REPLY)
 
-    async def _rank(
-        self, plan: Plan, reply: Reply, deadline: float, reuse: Sequence[Reuse]
-    ) -> Sequence[Ranked]:
-        work = [
-            self._rank_one(plan, search, candidates, deadline, one)
-            for search, candidates, one in zip(plan.searches, reply.candidates, reuse, strict=True)
-        ]
-        # Nearly every call has one search, which needs no task of its own.
-        return [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
-
-    async def _rank_one(
-        self,
-        plan: Plan,
-        search: SearchPlan,
-        candidates: Sequence[Candidate],
-        deadline: float,
-        reuse: Reuse,
-    ) -> Ranked:
-        if search.text is None or search.window is None:
-            reason = search.reason or Reason.INTERNAL_ERROR
-            return Ranked.store_order(len(candidates), Outcome.PASSED, reason)
-        ranker = self._rankers[plan.rule.scoring]
-        attributes = {
-            names.SPAN_KIND: "RERANKER",
-            names.RERANKER_MODEL: ranker.scorer_name,
-            names.RERANKER_TOP_K: search.page.stop - search.page.start,
-            names.SOURCE: search.text.source,
-            names.WINDOW: search.depth,
-            names.BUDGET_MS: plan.budget * 1000,
-        }
-        with self._telemetry.span(names.RANK, attributes=attributes) as span:
-            ranked = await ranker.rank(
-                search.text.text,
-                candidates,
-                window=search.depth,
-                deadline=deadline,
-                at_least=plan.rule.candidates.at_least,
-                tenant=self._store,
-                reuse=reuse,
-                blend=plan.rule.blend,
-            )
-            # A store that has no more rows has given all that were wanted.
-            if search.narrowed is not None and len(candidates) >= search.depth:
-                ranked = ranked.out_of(search.wanted, search.narrowed)
-            describe(span, ranked, candidates)
-            return ranked
-
-    def _note_depths(self, call: Call, plan: Plan, reuse: Sequence[Reuse], ranked: Sequence[Ranked]) -> None:
-        for search, one, found in zip(plan.searches, reuse, ranked, strict=True):
-            if search.text is not None and one.exact:
-                asked = Asked(search.text.text, call.collection, one.scope)
-                self._depths.note(asked, found.verdict.scored)
+    async def _look(self, call: Call, plan: Plan) -> Looked | None:
+        """Ask for what a ranking behind an answer needs; None where the store does not give it."""
+        try:
+            started = perf_counter()
+            widened = call.encode_request(plan.windows)
+            sent = perf_counter()
+            answer = await self._ask(call, widened, plan)
+            received = perf_counter()
+            if answer.status in REFUSALS:
+                # The original was taken before.
+                self._caution.learn(call.collection, call.row_limit(answer))
+            if answer.status != 200:
+                return None
+            reply = self._read(call, answer)
+        except (_Passed, Unanswerable):
+            return None
+        return Looked(reply, (sent - started) + (perf_counter() - received), received - sent)
 
     def _learners_of(self, collection: str) -> Sequence[Learner]:
         """Return the models that rerank the searches of a collection, and want to know its texts early."""
@@ -362,25 +340,10 @@ class Pipeline:
             return ()
         return [self._learners[name] for name in rule.rerank if name in self._learners]
 
-    def _reach(self, rule: Rule, seconds: float) -> Reach:
-        return self._rankers[rule.scoring].usual_reach(seconds)
 
-    def _known(self, call: Call, query: str, reuse: Reuse) -> int:
-        return self._depths.of(Asked(query, call.collection, reuse.scope)) if reuse.exact else 0
-
-    def _shadow(self, plan: Plan, reply: Reply, deadline: float, reuse: Sequence[Reuse]) -> Sequence[Ranked]:
-        """Answer the store's order now and rank behind it, for the spans alone."""
-        if len(self._shadows) < MAX_SHADOWS:
-            self._shadows.spawn(self._rank(plan, reply, deadline, reuse), "shadow ranking")
-        return [
-            Ranked.store_order(len(candidates), Outcome.PASSED, search.reason or Reason.SHADOW)
-            for search, candidates in zip(plan.searches, reply.candidates, strict=True)
-        ]
-
-
-def _page(ranked: Ranked, search: SearchPlan, plan: Plan) -> Ranking:
+def _page(ranked: Ranked, showing: Showing, search: SearchPlan, plan: Plan) -> Ranking:
     replaced = ranked.scores is not None and plan.rule.scores == "replace"
     return Ranking(
-        ranked.order[search.page],
+        showing.order[search.page],
         ranked.scores[search.page] if replaced and ranked.scores is not None else None,
     )

@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from proxy.policy_base import Address, Strict, base_url
+from proxy.policy_base import Address, Secret, Strict, base_url
 from proxy.policy_breaker import Breaker, BreakerSettings, ModelSettings
 from proxy.policy_cache import CacheSettings
+from proxy.policy_evidence import Experiment, Feedback, HarmGuard, Record
 from proxy.policy_llm import LlmModel
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
@@ -203,6 +204,17 @@ class Rule(Scored):
         description="Weight of the store's own score in the order, both standardised; 0: the reranker alone. "
         "Where answers have no such score (Chroma without distances), it is not used.",
     )
+    experiment: Experiment | None = Field(None, description="Live traffic as proof; none by default.")
+
+    @model_validator(mode="after")
+    def _shows_an_order(self) -> Rule:
+        if self.experiment is not None and self.mode != "on":
+            raise ValueError(f"an experiment takes mode: on, not {self.mode}")
+        if self.experiment is not None and self.experiment.kind == "interleave" and self.scores == "replace":
+            raise ValueError(
+                "rows drawn from two orders don't fall by one score: interleave takes scores: keep"
+            )
+        return self
 
 
 class Policy(Strict):
@@ -218,11 +230,25 @@ class Policy(Strict):
         None, description="A rerank API for applications that fetch candidates themselves; none by default."
     )
     cache: CacheSettings = Field(CacheSettings(), description="Where scores are kept.")
+    secret: Secret | None = Field(
+        None,
+        description="Keys all digests: of cached scores, records, experiments, and of what the harm guard "
+        "looks at. Without it, who reads Redis can test whether a known query is there, and every start "
+        "draws lots anew. The same for all replicas; take it from the environment.",
+    )
     breaker: Breaker = Field(
         BreakerSettings(), description="When a model is left alone; for models without one of their own."
     )
+    record: Record | None = Field(None, description="What is written down of searches; nothing by default.")
+    feedback: Feedback | None = Field(
+        None, description="Where applications say which rows were of use; none by default."
+    )
+    harm_guard: HarmGuard | None = Field(
+        None, description="Whether reranking does good is watched, collection by collection; not by default."
+    )
     admin: Address | None = Field(
-        None, description="HOST:PORT of `/live`, `/ready`, `/status` and `/cache`; none by default."
+        None,
+        description="HOST:PORT of `/live`, `/ready`, `/status`, `/cache` and `/evidence`; none by default.",
     )
 
     @model_validator(mode="before")
@@ -251,9 +277,25 @@ class Policy(Strict):
             raise ValueError(
                 "cache.memory_mb is 0 without cache.redis, but a rule's cache.semantic needs scores"
             )
-        if self.cache.redis is not None and self.cache.secret is None:
+        if self.cache.redis is not None and self.secret is None:
             # What keeps users apart is a digest of their credentials: without a key it could be guessed.
-            raise ValueError("cache.semantic with cache.redis needs cache.secret, the same for all replicas")
+            raise ValueError("cache.semantic with cache.redis needs a secret, the same for all replicas")
+        return self
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Policy:
+        if self.feedback is None and any(rule.experiment is not None for rule in self.rules):
+            raise ValueError("a rule's experiment takes feedback: where applications say what was of use")
+        ab = any(rule.experiment is not None and rule.experiment.kind == "ab" for rule in self.rules)
+        if ab and self.secret is None:
+            raise ValueError("an ab takes a secret: without one, callers change sides with every start")
+        if (guard := self.harm_guard) is None:
+            return self
+        interleaved = any(rule.experiment and rule.experiment.kind == "interleave" for rule in self.rules)
+        if guard.probes is None and guard.reference is None and not interleaved:
+            raise ValueError(
+                "harm_guard takes evidence: probes, a reference, or a rule that interleaves with feedback"
+            )
         return self
 
     def rule(self, store: str, collection: str) -> Rule | None:
@@ -268,6 +310,12 @@ class Policy(Strict):
         )
 
     @property
+    def proves_something(self) -> bool:
+        """Whether anything is told of searches by their collection."""
+        shadow = any(rule.mode == "shadow" for rule in self.rules)
+        return shadow or any(part is not None for part in (self.record, self.feedback, self.harm_guard))
+
+    @property
     def used_models(self) -> tuple[str, ...]:
         """The models that something is reranked with, in the order they are first named."""
         return tuple(dict.fromkeys(name for scoring in self.scorings for name in scoring.models))
@@ -277,4 +325,12 @@ class Policy(Strict):
         """How something is scored, each way once: by the rules that are not off, by the rerank API."""
         rules = [rule for rule in self.rules if self.stores and rule.mode != "off"]
         asked: list[Scored] = [*rules, *([self.rerank_api] if self.rerank_api is not None else [])]
-        return tuple(dict.fromkeys(one.scoring for one in asked))
+        reference = [self.reference_scoring] if rules and self.reference_scoring is not None else []
+        return tuple(dict.fromkeys([*(one.scoring for one in asked), *reference]))
+
+    @property
+    def reference_scoring(self) -> Scoring | None:
+        """How the harm guard's reference model scores, if there is one."""
+        if self.harm_guard is None or self.harm_guard.reference is None:
+            return None
+        return Scoring((self.harm_guard.reference,))

@@ -6,7 +6,9 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+
+SECRET_CHARACTERS = 16
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):[0-9]{1,5}")
 
@@ -47,4 +49,19 @@ def base_url(value: str, *, like: str, instead: str) -> str:
     return value.rstrip("/")
 
 
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SECRET_CHARACTERS:
+        raise ValueError(f"should have {SECRET_CHARACTERS} characters or more")
+    return secret
+
+
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("should not be empty; without api_key everyone is let in")
+    return secret
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
+# What callers of midrank's own ports send.
+CallersKey = Annotated[SecretStr, AfterValidator(_not_empty)]

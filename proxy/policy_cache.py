@@ -11,7 +11,6 @@ from proxy.cache.redis_settings import check_files, read_url
 from proxy.policy_base import Strict
 
 # Fewer could be tried out by whoever sees a digest.
-_SECRET_CHARACTERS = 16
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -49,12 +48,6 @@ GuardName = Literal[
     "reference",
     "content",
 ]
-
-
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < _SECRET_CHARACTERS:
-        raise ValueError(f"should have {_SECRET_CHARACTERS} characters or more")
-    return secret
 
 
 def _semantic(value: object) -> object:
@@ -119,11 +112,6 @@ class CacheSettings(Strict):
         description="Queries remembered for the semantic cache; each takes 1.2 KB with 384 dimensions.",
     )
     redis: RedisSettings | None = Field(None, description="Keep scores in Redis too, for all replicas.")
-    secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None,
-        description="Keys all digests: without it, who reads Redis can test whether a known query is there. "
-        "The same for all replicas; take it from the environment.",
-    )
     tenant_headers: tuple[HeaderName, ...] = Field(
         ("x-tenant-id",), description="Headers that say for which tenant a request is."
     )

@@ -171,28 +171,38 @@ class _Source:
                 if name not in models:
                     known = f"a name under `models`: {', '.join(map(str, models))}"
                     self.mistakes.append(self._mistake((*asks, "rerank", index), repr(name), known))
+        reference: Key = ("harm_guard", "reference")
+        if (name := _at(data, reference)) is not None and name not in models:
+            known = f"a name under `models`: {', '.join(map(str, models))}"
+            self.mistakes.append(self._mistake(reference, repr(name), known))
         self._cross_check_addresses(data)
 
     def _cross_check_addresses(self, data: Any) -> None:
         """Check that whoever listens has an address of its own, and every store a name of its own."""
-        admin, api = _at(data, ("admin",)), _at(data, ("rerank_api", "listen"))
-        if isinstance(api, str) and api == admin and not api.endswith(":0"):
-            allowed = "an address of its own, not the admin's"
-            self.mistakes.append(self._mistake(("rerank_api", "listen"), repr(api), allowed))
-        for field in ("name", "listen"):
-            seen: dict[str, int] = {}
-            for place, store in enumerate(_list(_at(data, ("stores",)))):
-                value = _at(store, (field,)) or (_at(store, ("kind",)) if field == "name" else None)
-                if not isinstance(value, str) or value.endswith(":0"):
-                    continue
-                key: Key = ("stores", place, field)
-                if field == "listen" and value in (admin, api, _authority(_at(store, ("upstream",)))):
-                    allowed = "an address of its own: not the upstream's, the admin's or the rerank_api's"
-                    self.mistakes.append(self._mistake(key, repr(value), allowed))
-                if value in seen:
-                    allowed = f"different from the {field} of stores[{seen[value]}]"
-                    self.mistakes.append(self._mistake(key, repr(value), allowed))
-                seen.setdefault(value, place)
+        stores = _list(_at(data, ("stores",)))
+        listeners: list[Key] = [("stores", place, "listen") for place, _ in enumerate(stores)]
+        listeners = [("admin",), ("rerank_api", "listen"), ("feedback", "listen"), *listeners]
+        taken: dict[Any, str] = {
+            _authority(_at(store, ("upstream",))): f"stores[{place}].upstream"
+            for place, store in enumerate(stores)
+        }
+        for key in listeners:
+            address = _at(data, key)
+            if not isinstance(address, str) or address.endswith(":0"):
+                continue
+            if address in taken:
+                allowed = f"an address of its own, not that of {taken[address]}"
+                self.mistakes.append(self._mistake(key, repr(address), allowed))
+            taken.setdefault(address, _dotted(key))
+        named: dict[str, int] = {}
+        for place, store in enumerate(stores):
+            name = _at(store, ("name",)) or _at(store, ("kind",))
+            if not isinstance(name, str):
+                continue
+            if name in named:
+                allowed = f"different from the name of stores[{named[name]}]"
+                self.mistakes.append(self._mistake(("stores", place, "name"), repr(name), allowed))
+            named.setdefault(name, place)
 
     def _mistake(self, key: Key, value: str, allowed: str) -> Mistake:
         line = next(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
-from proxy.policy_base import Address
+from proxy.policy_base import Address, CallersKey
 from proxy.policy_scoring import Scored
-
-
-def _not_empty(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("should not be empty; without api_key everyone is let in")
-    return secret
 
 
 class RerankApi(Scored):
     """A rerank API for applications that fetch and fuse candidates themselves."""
 
     listen: Address = Field(description="HOST:PORT to listen on; a client's base URL.")
-    api_key: Annotated[SecretStr, AfterValidator(_not_empty)] | None = Field(
+    api_key: CallersKey | None = Field(
         None,
         description="What callers send as `Authorization: Bearer KEY`; take it from the environment. None: "
         "everyone who reaches the address is let in.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from proxy.figures import Figure
     from proxy.model import Candidate, Verdict
+
+    # What some tell about themselves, by what tells them apart.
+    Told = Mapping[tuple[str, ...], Mapping[str, float]]
 
 # Spans: midrank.exchange > midrank.decode, midrank.fetch, midrank.rank > midrank.model
 EXCHANGE, DECODE, FETCH, RANK, MODEL = (
@@ -71,6 +75,9 @@ WRITES_METRIC = "midrank.writes"
 ADDED_METRIC = "midrank.exchange.added"
 # Seconds; made for budgets of 50 to 500 ms.
 ADDED_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
+
+# Seconds within which metrics of one table are of one export.
+ONE_EXPORT = 0.1
 
 # A collector that is gone keeps an orderly shutdown waiting for up to 48 s (measured).
 SHUTDOWN_TIMEOUT = 2.0
@@ -131,26 +138,29 @@ class Telemetry:
     def watch(
         self,
         table: Mapping[str, Figure],
-        label: str,
-        figures: Callable[[], Mapping[str, Mapping[str, float]]],
+        labels: tuple[str, ...],
+        figures: Callable[[], Told],
     ) -> None:
-        """Export the figures of a table, each with the name of who tells it as `label`.
+        """Export the figures of a table.
 
-        `figures` returns them by these names; it runs in the exporter's thread.
+        `figures` returns them by the values that `labels` have for whoever tells them; it runs in the
+        exporter's thread, once for all metrics of the table that are exported together.
         """
         if self._meter is None:
             return
+        figures = _once_an_export(figures)
         by_name: dict[str, dict[str, Figure]] = {}
         for key, figure in table.items():
             by_name.setdefault(figure.name, {})[key] = figure
         for name, alike in by_name.items():
 
             def observe(_: CallbackOptions, alike: dict[str, Figure] = alike) -> Iterator[Observation]:
-                for who, told in figures().items():
+                for values, told in figures().items():
+                    of = dict(zip(labels, values, strict=True))
                     for key, figure in alike.items():
                         if key in told:
                             kind = {KIND: figure.kind} if figure.kind is not None else {}
-                            yield Observation(told[key], {label: who, **kind})
+                            yield Observation(told[key], {**of, **kind})
 
             one = next(iter(alike.values()))
             make = self._meter.create_observable_counter if one.total else self._meter.create_observable_gauge
@@ -176,6 +186,19 @@ class Telemetry:
             self._writes.add(1, {STORE: store, FATE: fate})
 
 
+def _once_an_export(figures: Callable[[], Told]) -> Callable[[], Told]:
+    """Return what asks for figures unless it just has: an export asks for one metric after the other."""
+    kept: list[tuple[float, Told]] = []
+
+    def ask() -> Told:
+        if not kept or perf_counter() - kept[0][0] > ONE_EXPORT:
+            told = figures()
+            kept[:] = [(perf_counter(), told)]
+        return kept[0][1]
+
+    return ask
+
+
 @contextmanager
 def _attached(headers: Mapping[str, str]) -> Iterator[None]:
     # Attached, not passed as an argument to a span: what is opened deeper down must see it as well.
@@ -184,6 +207,15 @@ def _attached(headers: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         context.detach(token)
+
+
+def trace_id(headers: Mapping[str, str]) -> str:
+    """Return the trace that a request belongs to, as 32 hexadecimal digits; empty without one."""
+    current = trace.get_current_span().get_span_context()
+    if not current.is_valid and "traceparent" in headers:
+        carrier = {"traceparent": headers["traceparent"]}
+        current = trace.get_current_span(_TRACE_CONTEXT.extract(carrier)).get_span_context()
+    return trace.format_trace_id(current.trace_id) if current.is_valid else ""
 
 
 def verdict_attributes(verdict: Verdict) -> dict[str, str | float | tuple[str, ...]]:

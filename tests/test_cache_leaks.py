@@ -90,8 +90,11 @@ def test_a_near_query_s_scores_never_leave_its_scope(scope, whose):
 def test_nor_do_they_when_two_replicas_share_a_redis(tmp_path):
     with redis_server(tmp_path) as server:
         redis = {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
-        settings = {"memory_mb": 0, "redis": redis, "secret": "shared by both replicas"}
-        with running(near(OWN_SCOPE), near(OWN_SCOPE), **settings) as (replicas, run):
+        settings = {"memory_mb": 0, "redis": redis}
+        with running(near(OWN_SCOPE), near(OWN_SCOPE), secret="shared by both replicas", **settings) as (
+            replicas,
+            run,
+        ):
             run(found(replicas))
             run(ask_after_the_other_tenant(replicas))
             known = {tenant: {asked[1]} for tenant, asked in PHRASINGS.items()}

@@ -24,6 +24,7 @@ from tests.fakes.odd_scorers import Reversing
 from tests.fakes.redis_server import redis_server
 from tests.fakes.tenants import Asked, fronts
 
+SECRET = "the same for all replicas"
 SEMANTIC = {"semantic": {"threshold": 0.9, "audit": 0}}
 EARLIER, LATER = (Asked(tenant=0, question=question, half=None, rows=4) for question in (0, 1))
 
@@ -47,7 +48,7 @@ def server(tmp_path):
 
 def shared(server):
     redis = {"url": server.url, "sync_seconds": 0.05, "timeout_ms": 1000}
-    return {"redis": redis, "secret": "the same for all replicas"}
+    return {"redis": redis}
 
 
 async def until(condition):
@@ -63,7 +64,7 @@ async def connected(*all_fronts):
 
 @pytest.mark.store
 async def test_replicas_share_scores_through_redis(server):
-    async with fronts({}, {}, **shared(server)) as (one, other):
+    async with fronts({}, {}, **shared(server), secret=SECRET) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: not one.stats["redis"]["waiting_bytes"])
@@ -76,7 +77,7 @@ async def test_replicas_share_scores_through_redis(server):
 
 @pytest.mark.store
 async def test_a_query_that_one_replica_has_scored_is_near_for_the_others(server):
-    async with fronts(SEMANTIC, SEMANTIC, **shared(server)) as (one, other):
+    async with fronts(SEMANTIC, SEMANTIC, **shared(server), secret=SECRET) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: other.stats["near_queries"]["entries"])
@@ -88,7 +89,7 @@ async def test_a_query_that_one_replica_has_scored_is_near_for_the_others(server
 
 @pytest.mark.store
 async def test_what_one_replica_clears_is_cleared_for_all(server):
-    async with fronts(SEMANTIC, SEMANTIC, **shared(server)) as (one, other):
+    async with fronts(SEMANTIC, SEMANTIC, **shared(server), secret=SECRET) as (one, other):
         await connected(one, other)
         await one.ask(EARLIER)
         await until(lambda: other.stats["near_queries"]["entries"])
@@ -144,7 +145,7 @@ def test_policy_metrics_and_guards_speak_of_the_same():
 
 async def test_every_figure_is_exported(tmp_path):
     with redis_server(tmp_path) as server:
-        async with fronts(SEMANTIC, **shared(server)) as (front,):
+        async with fronts(SEMANTIC, **shared(server), secret=SECRET) as (front,):
             stats = front.stats
             told = set().union(*(stats[name] for name in ("memory", "redis", "near_queries")))
 

@@ -66,7 +66,19 @@ async def test_passing_answers_teach_names():
 
 
 async def test_where_no_rule_goes_by_name_nothing_is_asked():
-    assert CollectionNames(Book(), Store(listing()).fetch, needed=False).knows("1-2-3")
+    names = CollectionNames(Book(), Store(listing()).fetch, needed=False)
+    assert names.knows("1-2-3")
+    assert not names.wants("1-2-3")
+
+
+async def test_a_name_that_is_wanted_and_not_needed_is_asked_for_and_done_without():
+    names = CollectionNames(Book(), Store(listing(status=403)).fetch, needed=False, wanted=True)
+    assert names.wants("1-2-3")
+
+    await names.find(REQUEST, "1-2-3")
+
+    assert names.knows("1-2-3")
+    assert names.name("1-2-3") == "1-2-3"
 
 
 async def test_searches_at_once_share_one_question_and_all_learn_its_answer():

@@ -10,10 +10,15 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.errors import UPSTREAM_UNREACHABLE, Oversized, Unanswerable, Undecodable
+from proxy.evidence.evidence import Evidence
+from proxy.evidence.experiments import Experiments
+from proxy.evidence.feedback import Feedback
+from proxy.evidence.shadow import ShadowStats
 from proxy.model import Forward, Reason, WireRequest, WireResponse
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import Policy, Rule
+from proxy.policy_evidence import Feedback as FeedbackSettings
 from proxy.pulse import Pulse
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.tiers import Tiers
@@ -28,11 +33,13 @@ TEN = (10, 0, "q")
 class Exchanges:
     """A pipeline over a toy store."""
 
-    def __init__(self, store, scorer, codec, **rule):
+    def __init__(self, store, scorer, codec, evidence=None, **rule):
         policy = Policy.model_validate(
             {
                 "stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://toys"}],
                 "rules": [{"budget_ms": 30_000, **rule}],
+                "feedback": {"listen": "127.0.0.1:0"},
+                "secret": "for this test alone",
             }
         )
         self.store = store
@@ -49,6 +56,7 @@ class Exchanges:
             telemetry=Telemetry(),
             learners={"default": scorer} if isinstance(scorer, Learner) else {},
             pulse=self.pulse,
+            evidence=evidence,
         )
 
     async def __aenter__(self):
@@ -65,8 +73,8 @@ class Exchanges:
         return await self.pipeline.run(toy_request(*searches, headers=headers))
 
 
-def exchanges(store=None, scorer=None, codec=None, **rule):
-    return Exchanges(store or ToyStore(), scorer or Reversing(), codec or ToyCodec(), **rule)
+def exchanges(store=None, scorer=None, codec=None, **rest):
+    return Exchanges(store or ToyStore(), scorer or Reversing(), codec or ToyCodec(), **rest)
 
 
 def rows(answer):
@@ -250,7 +258,7 @@ async def test_the_budget_covers_what_was_spent_before_the_store_was_asked():
         assert scorer.jobs[0].deadline - asyncio.get_running_loop().time() < 1
 
 
-async def test_in_shadow_the_store_s_order_is_answered_and_ranked_behind():
+async def test_in_shadow_the_store_answers_alone_and_is_asked_again_behind_that():
     class Announcing(Reversing):
         asked = asyncio.Event()
 
@@ -261,10 +269,65 @@ async def test_in_shadow_the_store_s_order_is_answered_and_ranked_behind():
     scorer = Announcing()
     async with exchanges(scorer=scorer, mode="shadow") as here:
         answer = await here.run(TEN)
-        assert rows(answer) == [list(range(10))]
+        assert isinstance(answer, Forward)
         assert story(answer) == "passed shadow"
+        assert here.store.asked == []
+        answer.then()
         async with asyncio.timeout(5):
             await scorer.asked.wait()
+
+
+async def test_a_store_that_asks_for_less_is_not_asked_behind_the_answer_for_a_while():
+    """Its own app's searches are answered 429 too, and would be more often for ours."""
+    shadow = ShadowStats()
+    store = ToyStore(answer=WireResponse(429, NO_HEADERS, b""))
+    async with exchanges(store, mode="shadow", evidence=Evidence(shadow=shadow)) as here:
+        for _ in range(3):
+            (await here.run(TEN)).then()
+            async with asyncio.timeout(5):
+                while len(list(shadow.figures())) == 0:  # noqa: ASYNC110 - it happens behind the answer
+                    await asyncio.sleep(0)
+        asked = len(store.asked)
+        ((_, told),) = dict(shadow.figures()).items()
+
+    assert asked == 1
+    assert (told["shed"], told["searches"]) == (3, 0)
+
+
+TOO_MUCH = WireResponse(429, NO_HEADERS, b"")
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        (ToyStore(), "reranked"),
+        (ToyStore(answer=TOO_MUCH), "passed store_error"),
+        (ToyStore(limit=5), "fallback refused"),
+        (ToyStore(answer=Oversized()), "passed too_large"),
+        (ToyStore(answer=WireResponse(200, NO_HEADERS, b"junk")), "fallback undecodable_reply"),
+        (ToyStore(answer=ZeroDivisionError()), "fallback internal_error"),
+    ],
+    ids=lambda one: one.replace(" ", "-") if isinstance(one, str) else "",
+)
+async def test_both_sides_of_a_trial_name_their_answers_however_these_came_about(store, said):
+    """An answer that can't be posted about would count as one of no use, on one side alone."""
+    feedback = Feedback(FeedbackSettings(listen="127.0.0.1:0"), clock=lambda: 0.0)
+    experiments = Experiments(b"secret", lambda: 0.0)
+    evidence = Evidence(experiments=experiments, feedback=feedback)
+    rule = {"experiment": {"kind": "ab", "header": "x-user", "share": 0.5}}
+    side_of = {str(user): experiments.arm(Rule(**rule), {"x-user": str(user)}).name for user in range(20)}
+    user, other = (
+        next(one for one, side in side_of.items() if side == wanted) for wanted in ("control", "treatment")
+    )
+    async with exchanges(store, evidence=evidence, **rule) as here:
+        control = await here.run((5, 0, "q"), headers=[("x-user", user)])
+        treated = await here.run((5, 0, "q"), headers=[("x-user", other)])
+
+    assert (story(control), story(treated)) == ("passed control", said)
+    for answer, side in ((control, "control"), (treated, "treatment")):
+        headers = dict(answer.headers)
+        assert headers["x-midrank-experiment"] == side
+        assert len(headers["x-midrank-exchange"]) == 16
 
 
 async def test_fallbacks_are_logged_once_each_with_their_reason_and_no_text(caplog):

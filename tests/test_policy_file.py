@@ -117,7 +117,30 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         (GOOD + "rerank_api: {listen: 127.0.0.1:8001}", "stores[0].listen: '127.0.0.1:8001' - an address"),
         (
             GOOD + "rerank_api: {listen: 127.0.0.1:9}\nadmin: 127.0.0.1:9",
-            "rerank_api.listen: '127.0.0.1:9' - an address of its own, not the admin's",
+            "rerank_api.listen: '127.0.0.1:9' - an address of its own, not that of admin",
+        ),
+        (
+            GOOD + "rerank_api: {listen: 127.0.0.1:9}\nfeedback: {listen: 127.0.0.1:9}",
+            "feedback.listen: '127.0.0.1:9' - an address of its own, not that of rerank_api.listen",
+        ),
+        (
+            GOOD + "harm_guard: {reference: judge}",
+            "harm_guard.reference: 'judge' - a name under `models`: default",
+        ),
+        (GOOD + "harm_guard: {auto_off: true}", "harm_guard takes evidence: probes, a reference, or"),
+        (
+            GOOD + "record: {folder: here, redact: ['(']}",
+            "record.redact[0]: '(' - should be a regular expression",
+        ),
+        (GOOD + "rules: [{experiment: {kind: interleave}}]", "experiment takes feedback"),
+        (GOOD + "rules: [{experiment: {kind: ab}}]", "takes a header that tells callers apart"),
+        (
+            GOOD + "rules: [{mode: shadow, experiment: {kind: interleave}}]",
+            "an experiment takes mode: on, not shadow",
+        ),
+        (
+            GOOD + "rules: [{scores: replace, experiment: {kind: interleave}}]",
+            "interleave takes scores: keep",
         ),
         (
             GOOD + "rerank_api: {listen: 127.0.0.1:9, rerank: [other]}",
@@ -156,7 +179,7 @@ def test_names_and_addresses_are_distinct():
 
     assert [line.split(" - ")[1] for line in found] == [
         "different from the name of stores[0]",
-        "different from the listen of stores[0]",
+        "an address of its own, not that of stores[0].listen",
     ]
 
 
@@ -202,32 +225,32 @@ def test_huge_files_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cache",
+    "parts",
     [
-        "{secret: 20231234567890123456}",
-        "{secret: hunter2}",
-        "[{secret: hunter2}]",
-        "{redis: {url: 'redis://h', password: 2023123}}",
-        "{redis: [{password: hunter2}]}",
-        "{redis: {url: 'redis://u:hun/ter2@h/0/0/0'}}",
-        "{redis: {url: 'redi://:hunter2 x@h'}}",
-        "{redis: {url: 'redi:/hunter2@h'}}",
-        "{redis: {url: 'redis://:hunter2'}}",
-        "{redis: hunter2}",
-        "hunter2",
-        "{secret: *hunter2}",
-        "{secret: !hunter2 x}",
+        "secret: 20231234567890123456",
+        "secret: hunter2",
+        "cache: [{secret: hunter2}]",
+        "cache: {redis: {url: 'redis://h', password: 2023123}}",
+        "cache: {redis: [{password: hunter2}]}",
+        "cache: {redis: {url: 'redis://u:hun/ter2@h/0/0/0'}}",
+        "cache: {redis: {url: 'redi://:hunter2 x@h'}}",
+        "cache: {redis: {url: 'redi:/hunter2@h'}}",
+        "cache: {redis: {url: 'redis://:hunter2'}}",
+        "cache: {redis: hunter2}",
+        "cache: hunter2",
+        "secret: *hunter2",
+        "secret: !hunter2 x",
     ],
 )
-def test_a_mistake_about_a_secret_does_not_tell_it(cache):
-    (mistake,) = mistakes_of(f"{GOOD}cache: {cache}\n")
+def test_a_mistake_about_a_secret_does_not_tell_it(parts):
+    (mistake,) = mistakes_of(f"{GOOD}{parts}\n")
 
     assert not {word for word in ("hunter2", "hun/", "ter2", "2023123") if word in mistake}
 
 
 def test_mistakes_of_the_whole_do_not_tell_its_parts():
-    cache = "cache: {secret: a-secret-of-some-length, memory_mb: 0}"
-    (mistake,) = mistakes_of(f"{GOOD}{cache}\nrules: [{{cache: {{semantic: on}}}}]\n")
+    parts = "secret: a-secret-of-some-length\ncache: {memory_mb: 0}"
+    (mistake,) = mistakes_of(f"{GOOD}{parts}\nrules: [{{cache: {{semantic: on}}}}]\n")
 
     assert "a-secret" not in mistake
     assert "semantic" in mistake
@@ -238,7 +261,7 @@ def test_mistakes_of_the_whole_do_not_tell_its_parts():
     [
         ("rules: [{cache: {exact: off, semantic: on}}]", "semantic needs the scores that exact keeps"),
         ("rules: [{cache: {exact: scoped, semantic: {scope: [tenant]}}}]", "apart by credentials"),
-        ("cache: {redis: {url: 'redis://h'}}\nrules: [{cache: {semantic: on}}]", "needs cache.secret"),
+        ("cache: {redis: {url: 'redis://h'}}\nrules: [{cache: {semantic: on}}]", "needs a secret"),
         ("cache: {redis: {url: 'redis://h', prefix: 'a{b}'}}", "should match pattern"),
         ("cache: {redis: {url: 'http://h'}}", "redis+cluster://"),
         ("cache: {redis: {url: 'redis://h?db=1'}}", "no options"),

@@ -192,8 +192,8 @@ async def test_outcomes_are_counted_by_the_same_words(recorded):
 async def test_what_models_tell_is_exported_by_model(recorded):
     recorded.telemetry.watch(
         MODEL_FIGURES,
-        RERANKER_MODEL,
-        lambda: {"good": {"load": 0.5, "waiting": 3}, "fast": {"load": 0.1}},
+        (RERANKER_MODEL,),
+        lambda: {("good",): {"load": 0.5, "waiting": 3}, ("fast",): {"load": 0.1}},
     )
 
     assert recorded.gauge("midrank.model.load") == {"good": 0.5, "fast": 0.1}
@@ -202,7 +202,7 @@ async def test_what_models_tell_is_exported_by_model(recorded):
 
 async def test_figures_of_one_metric_are_told_apart_by_their_kind(recorded):
     recorded.telemetry.watch(
-        MODEL_FIGURES, RERANKER_MODEL, lambda: {"good": {"cache_hits": 3, "cache_misses": 1}}
+        MODEL_FIGURES, (RERANKER_MODEL,), lambda: {("good",): {"cache_hits": 3, "cache_misses": 1}}
     )
 
     points = recorded.points("midrank.cache.searches")

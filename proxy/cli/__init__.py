@@ -1,4 +1,4 @@
-"""The `midrank` command: one file per subcommand, each with `add_arguments` and `run`.
+"""The `midrank` command: one file per subcommand, see `commands`.
 
 Exit codes: 0 done, 1 failed while running, 2 the command line, policy or a model is wrong, 3 out of money,
 130 interrupted.
@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proxy import __version__
-from proxy.cli import cache, check, demo, prepare, rerank, run, schema, status
 from proxy.errors import BadConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS: dict[str, Any] = {
-    "run": run,
-    "check": check,
-    "prepare": prepare,
-    "rerank": rerank,
-    "status": status,
-    "cache": cache,
-    "demo": demo,
-    "schema": schema,
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
+    try:
+        return _run(arguments)
+    except BadConfig as error:
+        for mistake in error.mistakes:
+            print(f"midrank: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    # Here, as loading all of them takes long enough for Ctrl-C to meet it.
+    from proxy.cli.commands import COMMANDS  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
         prog="midrank",
         description="A sidecar proxy that reranks vector-store searches inside a latency budget.",
@@ -41,11 +43,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
         module.add_arguments(commands.add_parser(name, help=summary, description=summary))
     parsed = parser.parse_args(arguments)
-    try:
-        return int(COMMANDS[parsed.command].run(parsed))
-    except BadConfig as error:
-        for mistake in error.mistakes:
-            print(f"midrank: {mistake}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return int(COMMANDS[parsed.command].run(parsed))

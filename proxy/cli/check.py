@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.cli.policy_warnings import policy_warnings
+from proxy.policy_evidence import Experiment
 from proxy.policy_file import load_policy
+from proxy.proof import check_proof
 from proxy.scorers import locate_models
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from proxy.policy import Policy, Rule
     from proxy.policy_cache import CacheSettings, RuleCache
@@ -30,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, print, and return 0; mistakes leave as `BadConfig`."""
     policy = load_policy(arguments.file)
     locate_models(policy)
+    check_proof(policy)
     print(describe(policy))
     return 0
 
@@ -50,6 +54,7 @@ def describe(policy: Policy) -> str:
     if policy.rerank_api:
         lines.append(_describe_rerank_api(policy.rerank_api))
     lines += _describe_cache(policy.cache)
+    lines += _describe_proof(policy)
     if policy.admin:
         lines.append(f"admin {policy.admin}")
     lines += [f"warning: {warning}" for warning in policy_warnings(policy)]
@@ -75,6 +80,27 @@ def _describe_cache(cache: CacheSettings) -> list[str]:
     ]
 
 
+def _describe_proof(policy: Policy) -> Iterator[str]:
+    if (record := policy.record) is not None:
+        texts = "with texts" if record.texts == "keep" else "texts as digests"
+        yield (
+            f"records {record.share:.0%} of searches in {record.folder}, {texts}, "
+            f"up to {record.max_mb} MB and {record.keep_days:g} days"
+        )
+    if (feedback := policy.feedback) is not None:
+        yield f"feedback {feedback.listen}: up to {feedback.remember_s:g} s after an answer"
+    if (guard := policy.harm_guard) is not None:
+        interleaved = any(rule.experiment and rule.experiment.kind == "interleave" for rule in policy.rules)
+        sources = [f"the probes in {guard.probes}"] if guard.probes else []
+        sources += [f"{guard.reference}'s view"] if guard.reference else []
+        sources += ["feedback on interleaved answers"] if interleaved else []
+        then = "switches the collection off" if guard.auto_off else "raises an alarm"
+        yield (
+            f"harm guard: a lift surely below {guard.min_lift:g} {then}, "
+            f"at {guard.confidence:.0%} confidence, by {' and '.join(sources)}"
+        )
+
+
 def _describe_rule(rule: Rule) -> str:
     where = f"store {rule.match.store}, collection {rule.match.collection}"
     if rule.mode == "off":
@@ -83,8 +109,18 @@ def _describe_rule(rule: Rule) -> str:
     return (
         f"{where}: {rule.mode}, rerank {window.min}-{window.max} candidates ({window.factor:g} x limit) with "
         f"{_describe_models(rule)} within {rule.budget_ms:g} ms, at least {window.at_least}, "
-        f"{rule.scores} scores; {_describe_reuse(rule.cache)}"
+        f"{rule.scores} scores; {_describe_reuse(rule.cache)}{_describe_experiment(rule)}"
     )
+
+
+def _describe_experiment(rule: Rule) -> str:
+    match rule.experiment:
+        case None:
+            return ""
+        case Experiment(kind="interleave", share=share):
+            return f"; {share:.0%} of queries answered in both orders' turn"
+        case Experiment(share=share, header=header):
+            return f"; {share:.0%} of callers, by {header}, reranked, the others not"
 
 
 def _describe_reuse(cache: RuleCache) -> str:

@@ -21,18 +21,30 @@ _OWN = ("127.0.0.1", "::1", "localhost")
 
 def policy_warnings(policy: Policy) -> tuple[str, ...]:
     """Return a sentence about everything that an operator should look at again."""
-    return (*_unkeyed_digests(policy), *_open_rerank_api(policy), *_hurried_llms(policy))
+    return (
+        *_unkeyed_digests(policy),
+        *_open_listeners(policy),
+        *_hurried_llms(policy),
+        *_proof_for_a_while(policy),
+    )
 
 
 def _unkeyed_digests(policy: Policy) -> Iterator[str]:
-    if policy.cache.redis is not None and policy.cache.secret is None:
-        yield "without cache.secret, who reads Redis can test whether a known query or text is there"
+    if policy.cache.redis is not None and policy.secret is None:
+        yield "without a secret, who reads Redis can test whether a known query or text is there"
 
 
-def _open_rerank_api(policy: Policy) -> Iterator[str]:
-    api = policy.rerank_api
-    if api is not None and api.api_key is None and split_address(api.listen)[0] not in _OWN:
+def _open_listeners(policy: Policy) -> Iterator[str]:
+    api, feedback = policy.rerank_api, policy.feedback
+    if api is not None and api.api_key is None and _is_reached(api.listen):
         yield "without rerank_api.api_key, whoever reaches it may use it"
+    if feedback is not None and feedback.api_key is None and _is_reached(feedback.listen):
+        yield "without feedback.api_key, whoever reaches it may say what was of use"
+
+
+def _is_reached(listen: str) -> bool:
+    """Say whether others than this machine get there."""
+    return split_address(listen)[0] not in _OWN
 
 
 def _hurried_llms(policy: Policy) -> Iterator[str]:
@@ -51,3 +63,21 @@ def _hurried_llms(policy: Policy) -> Iterator[str]:
                 f"{where}: budget_ms is {budget_ms:g}, and {', '.join(llms)} takes a second or more: answers "
                 "will be late, and paid for all the same; such models are for `midrank rerank`"
             )
+
+
+def _proof_for_a_while(policy: Policy) -> Iterator[str]:
+    """Yield what is proven, and lost with the process."""
+    if policy.record is not None and policy.secret is None:
+        yield "without a secret, records don't tell whether a query or a text is one of an earlier start"
+    guard = policy.harm_guard
+    if guard is not None and guard.auto_off and guard.file is None:
+        yield "without harm_guard.file, every start reranks collections again that were switched off for harm"
+    if guard is not None and guard.auto_off and guard.probes is None:
+        if guard.reference is None:
+            yield "harm_guard without probes or a reference: what is switched off comes back by a reset alone"
+        elif not guard.recheck_share:
+            yield "with harm_guard.recheck_share of 0, what is switched off comes back by a reset alone"
+    if guard is not None and guard.reference is not None:
+        own = [place for place, rule in enumerate(policy.rules) if guard.reference in rule.rerank]
+        if own:
+            yield f"harm_guard.reference also reranks in rules[{own[0]}]: there it agrees with itself"

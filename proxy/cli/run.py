@@ -41,20 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is under way."""
-    policy = policy_from(arguments)
+    return serve(policy_from(arguments), arguments)
+
+
+def serve(policy: Policy, arguments: argparse.Namespace, seconds: float | None = None) -> int:
+    """Serve a policy until SIGTERM, SIGINT or the end of so many seconds; `arguments` tell the rest."""
     log_to_stderr(arguments.log_level)
     locate_models(policy)
     session = telemetry_from_environment()
     try:
-        uvloop.run(_serve(policy, session.telemetry, arguments.drain_seconds))
+        uvloop.run(_serve(policy, session.telemetry, arguments.drain_seconds, seconds))
     finally:
         session.close()
     return 0
 
 
-async def _serve(policy: Policy, telemetry: Telemetry, drain: float) -> None:
+async def _serve(policy: Policy, telemetry: Telemetry, drain: float, seconds: float | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if seconds is not None:
+        loop.call_later(seconds, stop.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = App(policy, telemetry=telemetry)

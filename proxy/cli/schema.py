@@ -21,6 +21,7 @@ from proxy.policy import (
 )
 from proxy.policy_breaker import BreakerSettings
 from proxy.policy_cache import CacheSettings, RedisSettings, RuleCache, Semantic
+from proxy.policy_evidence import Experiment, Feedback, HarmGuard, Record
 from proxy.policy_llm import LlmModel, LlmPrices
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
@@ -51,9 +52,13 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("rules[].candidates", Candidates),
     ("rules[].cache", RuleCache),
     ("rules[].cache.semantic", Semantic),
+    ("rules[].experiment", Experiment),
     ("rerank_api", RerankApi),
     ("cache", CacheSettings),
     ("cache.redis", RedisSettings),
+    ("record", Record),
+    ("feedback", Feedback),
+    ("harm_guard", HarmGuard),
 )
 
 

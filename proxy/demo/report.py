@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from proxy.demo.ndcg import ndcg
+from proxy.stats.ndcg import ndcg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

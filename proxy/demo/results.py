@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proxy.demo.ndcg import mean_difference, ndcg
+from proxy.evaluation.verdict import WORTHWHILE_LIFT
+from proxy.stats.ndcg import ndcg
+from proxy.stats.paired import mean_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxy.demo.asking import Pair
     from proxy.demo.questions import Question
-
-# A smaller gain is rarely worth a model and its milliseconds.
-WORTHWHILE_LIFT = 0.03
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
 
-from proxy.demo.kept import demo_folder
+from proxy.demo.kept import InUse, demo_folder
 from proxy.demo.report import make_console
-from proxy.demo.servers import DemoFailed
 from proxy.demo.steps import show
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+from proxy.evaluation.child import NotStarted, sigterm_as_ctrl_c
 
 
 def run_demo(*, keep: bool = False) -> int:
@@ -27,30 +20,16 @@ def run_demo(*, keep: bool = False) -> int:
     """
     console = make_console()
     _bypass_http_proxies()
-    with _sigterm_as_ctrl_c():
+    with sigterm_as_ctrl_c():
         try:
             show(console, demo_folder(), keep=keep)
-        except DemoFailed as error:
+        except (NotStarted, InUse) as error:
             console.print(f"\n{error}", style="red", markup=False)
             return 1
         except KeyboardInterrupt:
             console.print("\nStopped, and so are both servers.")
             return 0 if keep else 130
     return 0
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM leave through every `finally`, as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _bypass_http_proxies() -> None:

@@ -14,13 +14,14 @@ import orjson
 
 from proxy.demo import corpus
 from proxy.demo.asking import PAGE, asking
-from proxy.demo.dense import Embedder
-from proxy.demo.kept import kept_corpus, kept_vectors, only_one
+from proxy.demo.kept import kept_corpus, only_one
 from proxy.demo.questions import read_questions
 from proxy.demo.report import side_by_side, step, summary_table
 from proxy.demo.results import summarise
 from proxy.demo.servers import chroma, midrank
 from proxy.demo.store import fill
+from proxy.evaluation.dense import Embedder
+from proxy.evaluation.kept_vectors import kept_vectors
 from proxy.recovery import BAGGAGE_KEY
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def show(console: Console, root: Path, *, keep: bool) -> None:
     """Read the corpus and the questions, then compare; all that can be used again is kept under `root`.
 
     Raises:
-        DemoFailed: a server did not come up, or another demo uses the same folder.
+        NotStarted: a server did not come up.
+        InUse: another demo uses the same folder.
         BadConfig: the built-in model is not installed.
     """
     started = time.perf_counter()
@@ -78,7 +80,7 @@ def compare(
     `started` is what `time.perf_counter` said when the user began to wait.
 
     Raises:
-        DemoFailed: a server did not come up.
+        NotStarted: a server did not come up.
         BadConfig: the built-in model is not installed.
     """
     with step(console, "Embedding them with all-MiniLM-L6-v2 (int8)", len(passages)) as progress:
@@ -86,8 +88,8 @@ def compare(
         # What is kept below was made from these three.
         folder = root / f"{corpus.digest(passages)}-{model.identity}-chroma{chromadb.__version__}"
         texts = [passage.text for passage in passages]
-        vectors = kept_vectors(folder, texts, lambda texts: model.embed(texts, progress.advance))
-        asked = kept_vectors(folder, [question.text for question in questions], model.embed)
+        vectors = kept_vectors(folder, texts, model, progress.advance)
+        asked = kept_vectors(folder, [question.text for question in questions], model)
     with ExitStack() as servers:
         with step(console, "Starting Chroma and filling it", len(passages)) as progress:
             store_url = servers.enter_context(chroma(folder))

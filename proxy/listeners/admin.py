@@ -1,10 +1,13 @@
-"""The admin port: is the process alive, is it ready, how are its models, what is in its caches.
+"""The admin port: is it alive and ready, how are its models, what is in its caches, what is proven.
 
     GET /live        200 as long as the event loop turns
     GET /ready       200 once every model has scored one batch, 503 until then
     GET /status      every model with its state and figures, and why it is left alone, if it is; as JSON
     GET /cache       figures of the caches, as JSON; 404 without a cache
     DELETE /cache    forget all scores; 403 to whoever is not a tool on this machine, see `operators.py`
+    GET /evidence    what live traffic proves of reranking, as JSON; 404 where nobody watches
+    DELETE /evidence?store=S&collection=C
+                     the harm guard forgets a collection, which switches it on again; 403 as above
 
 Neither probe depends on a store or on a cache: midrank passes requests through whatever its models do, and a
 probe that followed a dependency would take the app down together with it. So a model whose breaker is open
@@ -41,8 +44,20 @@ class CacheControl(Protocol):
         ...
 
 
+class EvidenceControl(Protocol):
+    """What an operator may ask of those who watch."""
+
+    async def evidence(self) -> Mapping[str, object]:
+        """Return what is known, as JSON can hold it; others get their turn while it is put together."""
+        ...
+
+    def reset(self, store: str, collection: str) -> bool:
+        """Have the harm guard forget a collection; False if it knows nothing of that."""
+        ...
+
+
 class AdminListener:
-    """Serves the probes, the models' states and, where there is one, the cache."""
+    """Serves the probes, the models' states and, where there are such, the cache and the evidence."""
 
     def __init__(
         self,
@@ -50,12 +65,14 @@ class AdminListener:
         models: Callable[[], Mapping[str, str]],
         cache: CacheControl | None = None,
         details: Callable[[], Mapping[str, Mapping[str, object]]] = dict,
+        evidence: EvidenceControl | None = None,
     ) -> None:
         """Take what tells a state for every model, by name, and `details`, which JSON can hold, for some."""
         self._host, self._port = split_address(address)
         self._models = models
         self._cache = cache
         self._details = details
+        self._evidence = evidence
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -100,25 +117,48 @@ class AdminListener:
             return _json(200, {"status": _status(models), "models": told})
         if request.path == "/cache":
             return await self._answer_about_cache(request)
-        return _error(404, "not_found", "there are /live, /ready, /status and /cache")
+        if request.path == "/evidence":
+            return await self._answer_about_evidence(request)
+        return _error(404, "not_found", "there are /live, /ready, /status, /cache and /evidence")
 
     async def _answer_about_cache(self, request: web.BaseRequest) -> web.Response:
         if self._cache is None:
             return _error(404, "not_found", "no rule of the policy has a cache")
         if request.method == hdrs.METH_GET:
             return _json(200, self._cache.stats())
-        if request.method != hdrs.METH_DELETE:
-            answer = _error(405, "method_not_allowed", "GET tells the figures, DELETE forgets all scores")
-            answer.headers[hdrs.ALLOW] = "GET, DELETE"
-            return answer
-        why = refusal(request.remote, request.headers)
-        if why is not None:
-            return _error(403, "forbidden", why)
+        refused = _refused(request, "GET tells the figures, DELETE forgets all scores")
+        if refused is not None:
+            return refused
         if await self._cache.clear():
             _log.info("cache cleared")
             return _json(200, {"status": "cleared"})
         _log.warning("cache cleared here, and elsewhere once Redis is there")
         return _json(202, {"status": "cleared here; Redis is away, and is told as soon as it is back"})
+
+    async def _answer_about_evidence(self, request: web.BaseRequest) -> web.Response:
+        if self._evidence is None:
+            return _error(404, "not_found", "nobody watches: no harm guard, no shadow, no experiment")
+        if request.method == hdrs.METH_GET:
+            return _json(200, await self._evidence.evidence())
+        refused = _refused(request, "GET tells what is proven, DELETE forgets harm")
+        if refused is not None:
+            return refused
+        store, collection = request.query.get("store"), request.query.get("collection")
+        if store is None or collection is None:
+            return _error(400, "bad_request", "say which: /evidence?store=...&collection=...")
+        if self._evidence.reset(store, collection):
+            return _json(200, {"status": "reset"})
+        return _error(404, "not_found", "no harm guard knows such a collection")
+
+
+def _refused(request: web.BaseRequest, methods: str) -> web.Response | None:
+    """Return why a request other than GET changes nothing; None if it is an operator's DELETE."""
+    if request.method != hdrs.METH_DELETE:
+        answer = _error(405, "method_not_allowed", methods)
+        answer.headers[hdrs.ALLOW] = "GET, DELETE"
+        return answer
+    why = refusal(request.remote, request.headers)
+    return None if why is None else _error(403, "forbidden", why)
 
 
 def _status(models: Mapping[str, str]) -> str:

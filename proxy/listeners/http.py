@@ -22,7 +22,7 @@ from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
 from proxy.upstream.http_headers import request_headers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp import web
 
@@ -189,7 +189,7 @@ class HttpListener:
         answer = await self._exchange.run(search)
         if isinstance(answer, Forward):
             return await self._forward(
-                request, client, target, headers, body, extra=answer.headers, again=True
+                request, client, target, headers, body, extra=answer.headers, again=True, then=answer.then
             )
         keep_alive = self._server.keeps_alive(request)
         out = whole_answer(answer, request, keep_alive=keep_alive)
@@ -207,11 +207,12 @@ class HttpListener:
         extra: tuple[tuple[str, str], ...] = (),
         learnt: Copy | None = None,
         written: Copy | None = None,
+        then: Callable[[], None] | None = None,
     ) -> web.StreamResponse:
         """Send a request on, and its answer back with `extra` headers.
 
         What succeeds is shown to the exchange: the answer if `learnt` is there to copy it to, the request if
-        `written` is there and holds a copy of its body.
+        `written` is there and holds a copy of its body; and so does `then` what was to be done after it.
         """
         sent = request_headers(headers)
         if not isinstance(body, bytes) and (length := request.headers.get(hdrs.CONTENT_LENGTH)) is not None:
@@ -236,4 +237,6 @@ class HttpListener:
             self._exchange.written(
                 WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), copied)
             )
+        if then is not None and response.status == 200:
+            then()
         return answered

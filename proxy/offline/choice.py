@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from proxy.scoring.llm.spending import Purse
 
 
-def chosen_rule(policy: Policy, number: int | None, models: Sequence[str]) -> Rule:
+def chosen_rule(
+    policy: Policy,
+    number: int | None,
+    models: Sequence[str],
+    *,
+    allowed: str = "a rule that is not off, or --models",
+) -> Rule:
     """Return the rule of a number, from 1 on, or the first that is not off; with other models if named.
+
+    `allowed` is what the command takes in place of a rule that is off.
 
     Raises:
         BadConfig: there is no such rule, or no such model.
@@ -34,7 +42,7 @@ def chosen_rule(policy: Policy, number: int | None, models: Sequence[str]) -> Ru
         # As a new rule, so that it is checked as one: a race takes two models.
         return Rule.model_validate({**dict(rule or Rule()), "rerank": tuple(models), "strategy": "fit"})
     if rule is None:
-        raise _mistake("--rule", "off", "a rule that is not off, or --models")
+        raise _mistake("--rule", "off", allowed)
     return rule
 
 
@@ -47,10 +55,11 @@ class OfflinePolicy(Policy):
         return tuple(rule.scoring for rule in self.rules)
 
 
-def without_stores(policy: Policy, rule: Rule) -> OfflinePolicy:
-    """Return the policy with this rule alone; it listens nowhere."""
-    alone = {"stores": (), "rules": (rule,), "admin": None, "rerank_api": None}
-    return OfflinePolicy.model_construct(**{**dict(policy), **alone})
+def without_stores(policy: Policy, *rules: Rule) -> OfflinePolicy:
+    """Return the policy with these rules alone; it listens nowhere, and nobody watches."""
+    alone = {"stores": (), "rules": rules, "admin": None, "rerank_api": None}
+    unwatched = {"record": None, "feedback": None, "harm_guard": None}
+    return OfflinePolicy.model_construct(**{**dict(policy), **alone, **unwatched})
 
 
 def scorers_of(policy: Policy, purse: Purse, *, bounded: bool) -> Mapping[str, ModelScorer]:

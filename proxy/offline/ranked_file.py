@@ -30,9 +30,17 @@ _BEGINNING = b'{"id":'
 class RankedFile:
     """An output file, as one run has it."""
 
-    def __init__(self, path: Path, file: FileIO, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take a file that was opened and locked, see `opened`."""
+    def __init__(
+        self,
+        path: Path,
+        file: FileIO,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        lines: str = "rankings",
+    ) -> None:
+        """Take a file that was opened and locked, see `opened`; `lines` is what people call its lines."""
         self._path = path
+        self._called = lines
         self._whole = False
         self._file = file
         self._clock = clock
@@ -49,14 +57,22 @@ class RankedFile:
         Raises:
             BadConfig: what stands at the end of the file is no part of a line of ours.
         """
-        if not self._whole:
-            self._cut_torn_line()
-            self._whole = True
+        self.mend()
         rest = memoryview(line)
         while rest:
             rest = rest[self._file.write(rest) :]
         if self._clock() - self._synced >= _SYNC_EVERY:
             self.sync()
+
+    def mend(self) -> None:
+        """Cut off what a crash has left of a last line; `append` does so, too.
+
+        Raises:
+            BadConfig: what stands at the end of the file is no part of a line of ours.
+        """
+        if not self._whole:
+            self._cut_torn_line()
+            self._whole = True
 
     def sync(self) -> None:
         """Wait until the disk has all."""
@@ -76,7 +92,7 @@ class RankedFile:
         # After a power cut there may be zeros where lines should be.
         ours = torn.startswith(_BEGINNING) or _BEGINNING.startswith(torn) or not torn.strip(b"\0")
         if not ours:
-            allowed = "rankings, the last one of which may be torn"
+            allowed = f"{self._called}, the last one of which may be torn"
             raise BadConfig((Mistake(str(self._path), "(end)", "something else", allowed),))
         self._file.truncate(size - len(torn))
 
@@ -98,8 +114,10 @@ class Pipe:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[RankedFile]:
+def opened(path: Path, *, option: str = "--out", lines: str = "rankings") -> Iterator[RankedFile]:
     """Open an output file, new or old, for one process at a time; what is in it stays as it is.
+
+    Mistakes are told in the words of the command: the `option` that names the file, and what its `lines` are.
 
     Raises:
         BadConfig: it can't be written, or another run does.
@@ -109,15 +127,15 @@ def opened(path: Path) -> Iterator[RankedFile]:
         file = FileIO(path, "a+")
     except OSError as error:
         what = error.strerror or "not writable"
-        raise BadConfig((Mistake(str(path), "--out", what, "a file that can be written"),)) from error
+        raise BadConfig((Mistake(str(path), option, what, "a file that can be written"),)) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise BadConfig(
-                (Mistake(str(path), "--out", "another run writes it", "one run at a time"),)
+                (Mistake(str(path), option, "another run writes it", "one run at a time"),)
             ) from error
-        ranked = RankedFile(path, file)
+        ranked = RankedFile(path, file, lines=lines)
         try:
             yield ranked
         finally:

@@ -15,6 +15,7 @@ BENCHMARKS = (
     "proxy_overhead",
     "scoring_latency",
     "quality",
+    "evaluation",
     "local_rerankers",
     "gpu_rerank",
     "blend",
@@ -33,6 +34,11 @@ BENCHMARKS = (
     "warm_up",
     "isolation",
     "rerank_api",
+    "recording",
+    "running_bounds",
+    "live_proof",
+    "harm_week",
+    "watching",
 )
 
 

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from proxy.demo.ndcg import mean_difference, ndcg
 from proxy.policy import LateInteractionModel
 from proxy.scorers import build_scorer
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.blend import blended
 from proxy.scoring.order import order_by_score
+from proxy.stats.ndcg import ndcg
+from proxy.stats.paired import mean_difference
 from tests.benchmarks import results
 from tests.benchmarks.judged import embedded, exists, load
 from tests.benchmarks.shared import DATA, KEPT

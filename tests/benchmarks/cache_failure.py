@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 BEFORE = 1.0  # seconds of a phase until something happens
 RULE: Mapping[str, object] = {"exact": True, "semantic": {}}
+SECRET = "shared by all replicas"
 
 
 class Phase(NamedTuple):
@@ -130,8 +131,8 @@ def measure(store: Address, server: RedisProcess, load: Load) -> list[Row]:
     budget_ms = Rule().budget_ms
     with conversing(store, RULE, budget_ms=budget_ms) as midrank:
         rows = [under(load, Phase("in memory", lambda _: None), midrank, server)]
-    cache = {"memory_mb": 0, "secret": "shared by all replicas", "redis": {"url": server.url}}
-    with conversing(store, RULE, budget_ms=budget_ms, cache=cache) as midrank:
+    cache = {"memory_mb": 0, "redis": {"url": server.url}}
+    with conversing(store, RULE, budget_ms=budget_ms, cache=cache, secret=SECRET) as midrank:
         for phase in PHASES:
             rows.append(under(load, phase, midrank, server))
             print(f"{phase.name}: {rows[-1].outcomes}", flush=True)

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.demo.ndcg import mean_difference, ndcg
+from proxy.stats.ndcg import ndcg
+from proxy.stats.paired import mean_difference
 from tests.benchmarks import results
 from tests.benchmarks.conversing import clear, told
 from tests.benchmarks.judged import embedded, exists, load

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import orjson
 
-from proxy.demo.ndcg import ndcg
+from proxy.stats.ndcg import ndcg
 from tests.benchmarks.judged import embedded
 
 if TYPE_CHECKING:

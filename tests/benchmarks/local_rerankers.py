@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from proxy.demo.ndcg import mean_difference
 from proxy.errors import Unscored
 from proxy.scoring.base import ScoreJob
 from proxy.scoring.cross_encoder import Reading
@@ -33,6 +32,7 @@ from proxy.scoring.cross_encoder_torch import CrossEncoderTorch, TorchSettings
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.model_files import BUILT_IN_MODEL
 from proxy.scoring.token_matrices import TokenMatrices
+from proxy.stats.paired import mean_difference
 from tests.benchmarks import results
 from tests.benchmarks.judged import exists, load
 from tests.benchmarks.kept_answers import CANDIDATES, Answer, Kept, Question, candidates_of, gain, store_gain

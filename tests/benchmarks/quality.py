@@ -24,7 +24,8 @@ import orjson
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
-from proxy.demo.ndcg import mean_difference, ndcg  # noqa: E402 - the script may be run from anywhere
+from proxy.stats.ndcg import ndcg  # noqa: E402 - the script may be run from anywhere
+from proxy.stats.paired import mean_difference  # noqa: E402 - the script may be run from anywhere
 from tests.benchmarks.judged import embedded, exists, load  # noqa: E402
 from tests.benchmarks.processes import wait_until_idle  # noqa: E402
 from tests.benchmarks.shared import DATA, KEPT, NO_CACHE  # noqa: E402

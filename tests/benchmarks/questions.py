@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import orjson
 
-from proxy.demo.ndcg import ndcg
+from proxy.stats.ndcg import ndcg
 from tests.benchmarks.judged import embedded, load
 from tests.benchmarks.shared import KEPT
 

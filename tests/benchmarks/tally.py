@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proxy.demo.ndcg import mean_difference
+from proxy.stats.paired import mean_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

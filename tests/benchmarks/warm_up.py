@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import uvloop
 
-from proxy.demo.ndcg import ndcg
 from proxy.model import Candidate
 from proxy.policy import Candidates, Rule
 from proxy.scoring.late_interaction import LateInteraction
 from proxy.scoring.ranker import Ranker
 from proxy.scoring.token_matrices import TokenMatrices
+from proxy.stats.ndcg import ndcg
 from tests.benchmarks import judged, results
 from tests.benchmarks.shared import DATA, KEPT
 

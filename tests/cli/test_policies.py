@@ -15,7 +15,7 @@ from proxy.policy_file import load_policy
 POLICIES = Path(__file__).parents[2] / "policies"
 SHIPPED = sorted(POLICIES.glob("*.yaml"))
 SECRETS = {
-    "MIDRANK_CACHE_SECRET": "a secret of some length",
+    "MIDRANK_SECRET": "a secret of some length",
     "MIDRANK_API_KEY": "ours",
     "RERANK_API_KEY": "theirs",
     "LLM_API_KEY": "theirs",

@@ -101,7 +101,7 @@ async def test_a_scorer_that_dies_costs_no_request(store, windows):
 @pytest.mark.parametrize("fault", FAULTY, ids=lambda fault: fault().name)
 async def test_whatever_a_scorer_does_the_store_answers(store, windows, fault):
     with running(
-        single_door("chroma", store, **RULE | {"budget_ms": 100}), {"default": fault()}
+        single_door("chroma", store, **RULE | {"budget_ms": 1000}), {"default": fault()}
     ) as addresses:
         async with httpx.AsyncClient(base_url=addresses["door"].url) as client:
             answer = await client.post(

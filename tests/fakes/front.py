@@ -23,10 +23,10 @@ class Front:
         self.app = app
         self._session = session
 
-    async def ask(self, words="any words"):
+    async def ask(self, words="any words", headers=None):
         """Return the headers and the body of an answer."""
         host, port = self.app.addresses["chroma"]
-        headers = {"x-midrank-query": quote(words), "content-type": "application/json"}
+        headers = {"x-midrank-query": quote(words), "content-type": "application/json", **(headers or {})}
         async with self._session.post(
             f"http://{host}:{port}{QUERY_PATH}", data=query(), headers=headers
         ) as answer:
@@ -46,14 +46,17 @@ class Front:
 
 
 @asynccontextmanager
-async def fronted(scorers, *, telemetry=None, rule=None, **rest):
-    """Run it with scorers by name, the better ones first; `rule` and `rest` are added to the policy."""
+async def fronted(scorers, *, more_models=None, telemetry=None, rule=None, **rest):
+    """Run it with scorers by name, the better ones first; `rule` and `rest` are added to the policy.
+
+    `more_models` are scorers too, which the rule does not name.
+    """
     store = await asyncio.get_running_loop().create_server(FixedStore, "127.0.0.1", 0)
     port = store.sockets[0].getsockname()[1]
     policy = Policy.model_validate(
         {
             "stores": [{**STORE, "upstream": f"http://127.0.0.1:{port}"}],
-            "models": dict.fromkeys(scorers, MODEL),
+            "models": dict.fromkeys([*scorers, *(more_models or {})], MODEL),
             "rules": [
                 {"rerank": list(scorers), "budget_ms": 30_000, "candidates": {"max": 20}, **(rule or {})}
             ],
@@ -61,7 +64,7 @@ async def fronted(scorers, *, telemetry=None, rule=None, **rest):
             **rest,
         }
     )
-    app = App(policy, scorers=scorers, telemetry=telemetry)
+    app = App(policy, scorers={**scorers, **(more_models or {})}, telemetry=telemetry)
     await app.start()
     try:
         async with aiohttp.ClientSession() as session:

@@ -184,7 +184,7 @@ class Front:
 
 
 @asynccontextmanager
-async def fronts(*caches, **settings):
+async def fronts(*caches, secret=None, **settings):
     """Run a midrank for each of the `cache` parts of a rule, in front of the same store."""
     async with AsyncExitStack() as stack:
         store = web.ServerRunner(web.Server(Store().answer, access_log=None))
@@ -207,6 +207,7 @@ async def fronts(*caches, **settings):
                     }
                 ],
                 "cache": settings,
+                "secret": secret,
             }
             scorer = Telling()
             app = App(Policy.model_validate(policy), scorers={"default": scorer})

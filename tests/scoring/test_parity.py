@@ -46,7 +46,7 @@ async def scored(scorer, pairs) -> np.ndarray:
     places: dict[str, list[int]] = {}
     for place, (query, _) in enumerate(pairs):
         places.setdefault(query, []).append(place)
-    deadline = asyncio.get_running_loop().time() + 120
+    deadline = asyncio.get_running_loop().time() + 280
     jobs = [ScoreJob(query, tuple(pairs[one][1] for one in places[query]), deadline) for query in places]
     found = await asyncio.gather(*(scorer.score(job) for job in jobs))
     await scorer.close()
