@@ -199,19 +199,19 @@ class Pipeline:
         collection = self._names.name(call.collection)
         rule = self._policy.rule(self._store, collection)
         reuse = self._scopes.of_call(rule, request, call)
-        plan = make_plan(
-            call.searches,
-            request.headers,
-            rule,
-            Prospect(
-                row_limit=self._caution.row_limit(call.collection),
-                timeout=call.timeout,
-                store_seconds=self._store_seconds,
-                lag=self._pulse.lag,
+        prospect = Prospect(
+            row_limit=self._caution.row_limit(call.collection),
+            timeout=call.timeout,
+            store_seconds=self._store_seconds,
+            lag=self._pulse.lag,
+        )
+        if rule is not None and rule.mode == "on":
+            # Behind an answer nobody waits, so how far the models get is found out there.
+            prospect = prospect._replace(
                 reach=self._searches.reach,
                 known=lambda place, query: self._searches.known(call, query, reuse[place]),
-            ),
-        )
+            )
+        plan = make_plan(call.searches, request.headers, rule, prospect)
         if isinstance(plan, Reason):
             if plan is Reason.NO_BUDGET:
                 # Nobody measures a store that is only passed to: one slow answer must not shut out for ever.
