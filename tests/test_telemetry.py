@@ -73,7 +73,10 @@ async def search(recorded, scorer, *, query="secret words", headers=CALLER, stor
     await scorer.start()
     ranker = Ranker(Traced(scorer, recorded.telemetry))
     policy = Policy.model_validate(
-        {"stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://toys"}]}
+        {
+            "stores": [{"kind": "chroma", "listen": "127.0.0.1:0", "upstream": "http://toys"}],
+            "rules": [{"budget_ms": 30_000}],  # a machine that stands still for a moment is not tested here
+        }
     )
     pipeline = Pipeline(
         store="chroma",
