@@ -52,6 +52,7 @@ class Purse:
         self._held = 0.0
         self._unpaid = 0  # calls for which something is held
         self._settled = asyncio.Event()
+        self._turn = asyncio.Lock()  # who waits for money is served in turn, as a lock's waiters are
         self.spent = 0.0
         self.refused = False  # at least once
 
@@ -59,15 +60,17 @@ class Purse:
         """Set aside what a call may cost at most; False, and nothing is, where there is not enough.
 
         Calls under way mostly cost less than what is held for them: what may be left by them is waited for.
+        Nobody overtakes who waits, or a later query would be paid for while an earlier one goes without.
         """
-        while self.spent + self._held + most > self._limit:
-            if self.spent + most > self._limit:
-                self.refused = True
-                _noted.get([]).append(most)
-                return False
-            await self._settled.wait()
-        self._held += most
-        self._unpaid += 1
+        async with self._turn:
+            while self.spent + self._held + most > self._limit:
+                if self.spent + most > self._limit:
+                    self.refused = True
+                    _noted.get([]).append(most)
+                    return False
+                await self._settled.wait()
+            self._held += most
+            self._unpaid += 1
         return True
 
     def settle(self, most: float, cost: float) -> None:

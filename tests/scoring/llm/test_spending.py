@@ -91,6 +91,20 @@ async def test_what_calls_under_way_may_leave_is_waited_for():
     assert purse.spent == 7
 
 
+async def test_who_waits_for_money_is_not_overtaken():
+    """A later query would be paid for, and not written, as an earlier one had to go without."""
+    purse = Purse(10)
+    assert await purse.hold(6)
+    waiting = asyncio.ensure_future(purse.hold(6))
+    await asyncio.sleep(0)
+
+    purse.settle(6, cost=1)  # enough for one of them, and the one that waits has not run yet
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await purse.hold(6)
+    assert await waiting
+
+
 async def test_what_is_not_free_in_time_is_late():
     till = Till(PRICES)
     till.purse = Purse(0.004)
