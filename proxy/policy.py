@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from proxy.policy_admin import Admin
 from proxy.policy_base import Address, Secret, Strict, base_url
 from proxy.policy_breaker import Breaker, BreakerSettings, ModelSettings
 from proxy.policy_cache import CacheSettings
@@ -20,6 +21,7 @@ from proxy.policy_llm import LlmModel
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
 from proxy.policy_scoring import Scored, Scoring
+from proxy.policy_telemetry import TelemetrySettings
 from proxy.policy_torch import CrossEncoderTorchModel
 
 Mode = Literal["on", "shadow", "off"]
@@ -246,9 +248,11 @@ class Policy(Strict):
     harm_guard: HarmGuard | None = Field(
         None, description="Whether reranking does good is watched, collection by collection; not by default."
     )
-    admin: Address | None = Field(
+    telemetry: TelemetrySettings = Field(TelemetrySettings(), description="What is told of searches.")
+    admin: Admin | None = Field(
         None,
-        description="HOST:PORT of `/live`, `/ready`, `/status`, `/cache` and `/evidence`; none by default.",
+        description="Where probes, Prometheus and operators ask; a bare HOST:PORT is short for `listen`. None "
+        "by default.",
     )
 
     @model_validator(mode="before")

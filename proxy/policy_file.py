@@ -37,7 +37,7 @@ def load_policy(
 ) -> Policy:
     """Read the policy file at `path`, with `${NAME}` and `${NAME:-default}` taken from the environment.
 
-    `admin` stands in for the key of that name.
+    `admin` stands in for the address of that name.
 
     Raises:
         BadConfig: the file can't be read or anything in it is wrong.
@@ -64,7 +64,8 @@ def parse_policy(text: str, *, file: str, environment: Mapping[str, str], admin:
     source = _Source(file)
     data = source.read(text)
     if admin is not None and isinstance(data, dict):
-        data["admin"] = admin
+        given = data.get("admin")
+        data["admin"] = {**(given if isinstance(given, dict) else {}), "listen": admin}
     filled = _substitute(
         data, (), lambda key, name, default: source.variable(key, name, default, environment)
     )
@@ -136,6 +137,8 @@ class _Source:
 
     def wrong_value(self, detail: ErrorDetails, data: Any) -> None:
         key = _without_tags(detail["loc"], data)
+        while key and isinstance(_at(data, key[:-1]), str):
+            key = key[:-1]  # a string that is short for a mapping with this key
         if any(mistake.key == _dotted(key) for mistake in self.mistakes):
             return  # an unset variable has been named already
         if detail["type"] == "too_short" and isinstance(_at(data, key), list) and _at(data, key):
@@ -181,7 +184,7 @@ class _Source:
         """Check that whoever listens has an address of its own, and every store a name of its own."""
         stores = _list(_at(data, ("stores",)))
         listeners: list[Key] = [("stores", place, "listen") for place, _ in enumerate(stores)]
-        listeners = [("admin",), ("rerank_api", "listen"), ("feedback", "listen"), *listeners]
+        listeners = [("admin",), ("admin", "listen"), ("rerank_api", "listen"), ("feedback", "listen"), *listeners]
         taken: dict[Any, str] = {
             _authority(_at(store, ("upstream",))): f"stores[{place}].upstream"
             for place, store in enumerate(stores)

@@ -25,7 +25,7 @@ def test_the_policy_inside_loads_and_serves_where_the_app_looks(manifests):
     assert app["env"][0]["value"] == f"http://{policy.stores[0].listen}"
     (sidecar,) = pod["initContainers"]
     ports = {port["name"]: port["containerPort"] for port in sidecar["ports"]}
-    assert policy.admin == f"0.0.0.0:{ports['midrank-admin']}"
+    assert policy.admin.listen == f"0.0.0.0:{ports['midrank-admin']}"
     assert policy.stores[0].listen.endswith(f":{ports['midrank']}")
 
 

@@ -80,4 +80,4 @@ def _admin_address(arguments: argparse.Namespace) -> str:
     if policy.admin is None:
         why = "HOST:PORT there, or --admin for a process that was started with that"
         raise BadConfig((Mistake(str(arguments.policy), "admin", "missing", why),))
-    return policy.admin
+    return policy.admin.listen

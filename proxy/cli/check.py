@@ -56,7 +56,7 @@ def describe(policy: Policy) -> str:
     lines += _describe_cache(policy.cache)
     lines += _describe_proof(policy)
     if policy.admin:
-        lines.append(f"admin {policy.admin}")
+        lines.append(f"admin {policy.admin.listen}")
     lines += [f"warning: {warning}" for warning in policy_warnings(policy)]
     return "\n".join(lines)
 

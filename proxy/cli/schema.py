@@ -19,12 +19,14 @@ from proxy.policy import (
     Rule,
     Text,
 )
+from proxy.policy_admin import AdminSettings
 from proxy.policy_breaker import BreakerSettings
 from proxy.policy_cache import CacheSettings, RedisSettings, RuleCache, Semantic
 from proxy.policy_evidence import Experiment, Feedback, HarmGuard, Record
 from proxy.policy_llm import LlmModel, LlmPrices
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
+from proxy.policy_telemetry import TelemetrySettings
 from proxy.policy_torch import CrossEncoderTorchModel
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("record", Record),
     ("feedback", Feedback),
     ("harm_guard", HarmGuard),
+    ("telemetry", TelemetrySettings),
+    ("admin", AdminSettings),
 )
 
 
