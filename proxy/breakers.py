@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from proxy.leases import Leases
 from proxy.scoring.breaker import BreakerRules, State
 from proxy.scoring.guarded import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxy.leases import Holding
     from proxy.policy import Model, Policy
     from proxy.policy_breaker import BreakerSettings
     from proxy.scoring.base import Tier
@@ -25,10 +28,12 @@ _SLOW_RATE = 0.8
 class Breakers:
     """The models of a process, each with the breaker that the policy wants for it, if any."""
 
-    def __init__(self, policy: Policy, models: Mapping[str, Traced]) -> None:
+    def __init__(self, policy: Policy, models: Mapping[str, Traced], holding: Holding | None = None) -> None:
+        """Take the models; breakers that `holding` can share are shared."""
         self._models = models
+        holding = holding or Leases().holding()
         self._guarded = {
-            name: Guarded(model, rules)
+            name: holding.take("breaker", (model, rules), partial(Guarded, model, rules))
             for name, model in models.items()
             if (rules := _rules(policy, policy.models[name])) is not None
         }
@@ -49,11 +54,6 @@ class Breakers:
             for name, guarded in self._guarded.items()
             if guarded.state is not State.CLOSED
         }
-
-    async def close(self) -> None:
-        """Give up on probes; the models are closed by their owner."""
-        for guarded in self._guarded.values():
-            await guarded.close()
 
     def _state(self, name: str, model: Traced) -> str:
         if model.failed:

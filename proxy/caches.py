@@ -6,13 +6,14 @@ import logging
 import secrets
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from proxy.cache.layered import LayeredCache
 from proxy.cache.memory import MemoryCache
 from proxy.cache.redis import RedisCache
 from proxy.cache.redis_settings import RedisSettings
 from proxy.errors import BadConfig, Unscored
+from proxy.leases import Leases
 from proxy.scoring.near_guards import ALL, Guard
 from proxy.scoring.near_queries import NearQueries
 from proxy.scoring.query_embedder import QueryEmbedder
@@ -21,13 +22,15 @@ from proxy.scoring.semantic_cache import NearRules, SemanticCache
 from proxy.scoring.shared_queries import SharedQueries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
     from proxy.cache.base import Cache
+    from proxy.leases import Holding
     from proxy.policy import Policy
     from proxy.policy_cache import CacheSettings, Semantic
+    from proxy.policy_cache import RedisSettings as RedisPolicy
     from proxy.policy_scoring import Scoring
     from proxy.scoring.base import Tier
     from proxy.scoring.semantic_cache import Queries
@@ -41,28 +44,26 @@ _WORST: dict[str, Callable[[float, float], float]] = {"near_threshold": min, "ne
 class Caches:
     """The caches of a process; with a policy that keeps nothing it hands out the models as they are."""
 
-    def __init__(self, policy: Policy, models: Mapping[str, Tier]) -> None:
+    def __init__(self, policy: Policy, models: Mapping[str, Tier], holding: Holding | None = None) -> None:
+        """Take the models; what `holding` can share is shared."""
         self._settings = policy.cache
         self._models = models
-        self.secret = _secret(policy)
+        self._holding = holding = holding or Leases().holding()
         kept = any(map(_keeps, policy.scorings))
-        self._parts = _parts(policy.cache, self.secret) if kept else _Parts()
-        self._storage = self._parts.together(policy.cache.ttl_s)
+        self._storage = holding.take(
+            "storage", (policy.cache, policy.secret, kept), lambda: _Storage(policy, kept=kept)
+        )
+        self.secret = self._storage.secret
         self._exact: dict[str, ScoreCache] = {}
         self._semantic: dict[tuple[str, Semantic], SemanticCache] = {}
-        self._near = NearQueries(policy.cache.near_queries, policy.cache.ttl_s)
-        self._queries: Queries = self._near
         wanted = [scoring.cache.semantic for scoring in policy.scorings]
         embed = kept and any(semantic is not None and semantic.embed for semantic in wanted)
-        self._embedder = QueryEmbedder() if embed else None
-        if self._parts.redis is not None:
-            self._queries = SharedQueries(self._near, self._parts.redis.feed)
-            self._parts.redis.when_cleared(self._near.clear)
+        self._embedder = holding.take("embedder", None, QueryEmbedder) if embed else None
 
     @property
     def exist(self) -> bool:
         """Whether there are any."""
-        return self._storage is not None
+        return self._storage.cache is not None
 
     def tiers(self, scoring: Scoring) -> Mapping[str, Tier]:
         """Return the models of a rule, by name, with the caches that it wants around them."""
@@ -70,12 +71,12 @@ class Caches:
 
     async def start(self) -> None:
         """Get ready in the background."""
-        if self._storage is not None:
-            await self._storage.start()
+        if self._holding.made(self._storage) and self._storage.cache is not None:
+            await self._storage.cache.start()
 
     async def load(self) -> None:
         """Load the model that embeds queries, if some rule wants one; without it they are only not reused."""
-        if self._embedder is None:
+        if self._embedder is None or not self._holding.made(self._embedder):
             return
         try:
             await self._embedder.start()
@@ -83,18 +84,12 @@ class Caches:
             _log.error("query embedder failed to load", extra={"why": str(error)})
 
     async def close(self) -> None:
-        """Let go of everything."""
-        for cache in self._tiers():
-            await cache.close()
-        if self._embedder is not None:
-            await self._embedder.close()
-        if self._storage is not None:
-            await self._storage.close()
+        """Let go of everything that nobody else holds."""
+        await self._holding.release("semantic", "exact", "embedder", "storage")
 
     async def clear(self) -> bool:
         """Forget all scores and queries, for all who share them; False if these can't be told yet."""
-        self._near.clear()
-        return self._storage is None or await self._storage.clear()
+        return await self._storage.clear()
 
     def stats(self) -> Mapping[str, object]:
         """Return what there is to tell about what is kept and how it is used, in groups."""
@@ -110,12 +105,12 @@ class Caches:
     def storage_figures(self) -> dict[str, Mapping[str, float]]:
         """Return the figures of what holds scores and queries, by its name."""
         figures: dict[str, Mapping[str, float]] = {}
-        if self._parts.memory is not None:
-            figures["memory"] = self._parts.memory.figures()
-        if self._parts.redis is not None:
-            figures["redis"] = self._parts.redis.figures()
+        if self._storage.memory is not None:
+            figures["memory"] = self._storage.memory.figures()
+        if self._storage.redis is not None:
+            figures["redis"] = self._storage.redis.figures()
         if self._semantic:
-            figures["near_queries"] = self._near.figures()
+            figures["near_queries"] = self._storage.near.figures()
         return figures
 
     def model_figures(self) -> dict[str, Mapping[str, float]]:
@@ -132,34 +127,38 @@ class Caches:
         embedder = {"query-embedder": self._embedder.figures()} if self._embedder is not None else {}
         return {**figures, **embedder}
 
-    def _tiers(self) -> Iterable[Tier]:
-        yield from self._semantic.values()
-        yield from self._exact.values()
-
     def _tier(self, name: str, scoring: Scoring) -> Tier:
-        if self._storage is None or not _keeps(scoring):
+        storage = self._storage
+        if (cache := storage.cache) is None or not _keeps(scoring):
             return self._models[name]
         if name not in self._exact:
-            self._exact[name] = ScoreCache(
-                self._models[name], self._storage, ttl=self._settings.ttl_s, secret=self.secret
+            model = self._models[name]
+            self._exact[name] = self._holding.take(
+                "exact",
+                (model, storage),
+                lambda: ScoreCache(model, cache, ttl=self._settings.ttl_s, secret=storage.secret),
             )
-        semantic = scoring.cache.semantic
+        exact, semantic = self._exact[name], scoring.cache.semantic
         if semantic is None:
-            return self._exact[name]
+            return exact
         if (name, semantic) not in self._semantic:
-            self._semantic[name, semantic] = SemanticCache(
-                self._exact[name],
-                self._queries,
-                NearRules(
-                    threshold=semantic.threshold,
-                    min_coverage=semantic.min_coverage,
-                    guards=ALL - set(map(Guard, semantic.skip_guards)),
-                    audit=semantic.audit,
-                    max_false_hit_rate=semantic.max_false_hit_rate,
-                ),
-                embedder=self._embedder if semantic.embed else None,
+            embedder = self._embedder if semantic.embed else None
+            self._semantic[name, semantic] = self._holding.take(
+                "semantic",
+                (exact, semantic, embedder),
+                lambda: SemanticCache(exact, storage.queries, _near_rules(semantic), embedder=embedder),
             )
         return self._semantic[name, semantic]
+
+
+def _near_rules(semantic: Semantic) -> NearRules:
+    return NearRules(
+        threshold=semantic.threshold,
+        min_coverage=semantic.min_coverage,
+        guards=ALL - set(map(Guard, semantic.skip_guards)),
+        audit=semantic.audit,
+        max_false_hit_rate=semantic.max_false_hit_rate,
+    )
 
 
 def _keeps(scoring: Scoring) -> bool:
@@ -173,24 +172,33 @@ def _secret(policy: Policy) -> bytes:
     return secrets.token_bytes() if policy.cache.redis is None else b""
 
 
-class _Parts(NamedTuple):
-    """Where scores are kept."""
+class _Storage:
+    """Where scores and queries are kept: in memory, in Redis, in both; `cache` is None where they are not."""
 
-    memory: MemoryCache | None = None
-    redis: RedisCache | None = None
-
-    def together(self, ttl: float) -> Cache | None:
-        """Return both as one, or the one there is."""
+    def __init__(self, policy: Policy, *, kept: bool) -> None:
+        settings = policy.cache
+        self.secret = _secret(policy)
+        self.memory = MemoryCache(settings.memory_mb * 2**20) if kept and settings.memory_mb else None
+        self.redis = _redis(settings.redis, settings, self.secret) if kept and settings.redis else None
+        self.cache: Cache | None = self.memory or self.redis
         if self.memory is not None and self.redis is not None:
-            return LayeredCache(self.memory, self.redis, ttl=ttl)
-        return self.memory or self.redis
+            self.cache = LayeredCache(self.memory, self.redis, ttl=settings.ttl_s)
+        self.near = NearQueries(settings.near_queries, settings.ttl_s)
+        self.queries: Queries = self.near
+        if self.redis is not None:
+            self.queries = SharedQueries(self.near, self.redis.feed)
+            self.redis.when_cleared(self.near.clear)
+
+    async def clear(self) -> bool:
+        self.near.clear()
+        return self.cache is None or await self.cache.clear()
+
+    async def close(self) -> None:
+        if self.cache is not None:
+            await self.cache.close()
 
 
-def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
-    memory = MemoryCache(settings.memory_mb * 2**20) if settings.memory_mb else None
-    if settings.redis is None:
-        return _Parts(memory)
-    policy = settings.redis
+def _redis(policy: RedisPolicy, settings: CacheSettings, secret: bytes) -> RedisCache:
     redis = RedisSettings(
         url=policy.url,
         username=policy.username,
@@ -206,7 +214,7 @@ def _parts(settings: CacheSettings, secret: bytes) -> _Parts:
         feed_length=settings.near_queries,
         feed_seconds=settings.ttl_s,
     )
-    return _Parts(memory, RedisCache(redis, secret))
+    return RedisCache(redis, secret)
 
 
 def _open(secret: SecretStr | None) -> str | None:

@@ -251,8 +251,8 @@ class Policy(Strict):
     telemetry: TelemetrySettings = Field(TelemetrySettings(), description="What is told of searches.")
     admin: Admin | None = Field(
         None,
-        description="Where probes, Prometheus and operators ask; a bare HOST:PORT is short for `listen`. None "
-        "by default.",
+        description="Where probes, Prometheus and operators ask; a bare HOST:PORT is short for `listen`. "
+        "None by default.",
     )
 
     @model_validator(mode="before")

@@ -13,7 +13,8 @@ class AdminSettings(Strict):
     """Where operators, probes and Prometheus ask."""
 
     listen: Address = Field(
-        "127.0.0.1:9901", description="HOST:PORT to listen on; in a pod 0.0.0.0, since probes come from outside."
+        "127.0.0.1:9901",
+        description="HOST:PORT to listen on; in a pod 0.0.0.0, since probes come from outside.",
     )
     api_key: CallersKey | None = Field(
         None,

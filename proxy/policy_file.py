@@ -137,8 +137,6 @@ class _Source:
 
     def wrong_value(self, detail: ErrorDetails, data: Any) -> None:
         key = _without_tags(detail["loc"], data)
-        while key and isinstance(_at(data, key[:-1]), str):
-            key = key[:-1]  # a string that is short for a mapping with this key
         if any(mistake.key == _dotted(key) for mistake in self.mistakes):
             return  # an unset variable has been named already
         if detail["type"] == "too_short" and isinstance(_at(data, key), list) and _at(data, key):
@@ -184,7 +182,13 @@ class _Source:
         """Check that whoever listens has an address of its own, and every store a name of its own."""
         stores = _list(_at(data, ("stores",)))
         listeners: list[Key] = [("stores", place, "listen") for place, _ in enumerate(stores)]
-        listeners = [("admin",), ("admin", "listen"), ("rerank_api", "listen"), ("feedback", "listen"), *listeners]
+        listeners = [
+            ("admin",),
+            ("admin", "listen"),
+            ("rerank_api", "listen"),
+            ("feedback", "listen"),
+            *listeners,
+        ]
         taken: dict[Any, str] = {
             _authority(_at(store, ("upstream",))): f"stores[{place}].upstream"
             for place, store in enumerate(stores)
@@ -226,13 +230,14 @@ def _substitute(value: Any, key: Key, variable: Callable[[Key, str, str | None],
 
 
 def _without_tags(loc: tuple[int | str, ...], data: Any) -> Key:
-    """Drop the union tags that pydantic puts into a location: (`stores`, 0, `chroma`, `listen`)."""
+    """Drop what is not in the data: union tags, as in (`stores`, 0, `chroma`, `listen`), and implied keys."""
     key: Key = ()
     for step in loc:
         here = _at(data, key)
         if isinstance(here, dict) and step not in here and here.get("kind") == step:
             continue
-        key = (*key, step)
+        if not isinstance(here, str):  # one stands for a mapping: `admin: HOST:PORT` for its `listen`
+            key = (*key, step)
     return key
 
 

@@ -1,4 +1,4 @@
-"""The policy's part about what is told of searches; exporters are set up by the standard `OTEL_*` variables."""
+"""The policy's part about what spans hold; exporters are set up by the standard `OTEL_*` variables."""
 
 from __future__ import annotations
 

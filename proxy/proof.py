@@ -11,22 +11,13 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from proxy import telemetry as names
 from proxy.evidence.evidence import Evidence
 from proxy.evidence.experiments import Experiments
 from proxy.evidence.feedback import Feedback
 from proxy.evidence.harm_guard import HarmGuard
 from proxy.evidence.probes import read_probes
 from proxy.evidence.shadow import ShadowStats
-from proxy.figures import (
-    FEEDBACK_FIGURES,
-    HARM_FIGURES,
-    POST_FIGURES,
-    RECORD_FIGURES,
-    REFERENCE_FIGURES,
-    SHADOW_FIGURES,
-)
-from proxy.listeners.feedback import FeedbackListener
+from proxy.leases import Leases
 from proxy.records.recorder import Recorder
 from proxy.records.redaction import Redaction
 
@@ -35,35 +26,39 @@ if TYPE_CHECKING:
 
     from proxy.evidence.feedback import Judged
     from proxy.evidence.harm_guard import Change
+    from proxy.leases import Holding
     from proxy.model import Candidate
     from proxy.policy import Policy
     from proxy.policy_scoring import Scoring
     from proxy.scoring.ranker import Ranked, Ranker
-    from proxy.telemetry import Telemetry, Told
 
     # Figures by what tells them apart, each step some milliseconds of work.
     Steps = Iterator[tuple[tuple[str, ...], Mapping[str, float]]]
 
 T = TypeVar("T")
 
-_PLACE = (names.STORE, names.DB_COLLECTION)
-
 
 class Proof:
     """Builds the parts, starts them, and lets go of them."""
 
-    def __init__(self, policy: Policy, rankers: Mapping[Scoring, Ranker]) -> None:
-        """Take the policy, and the rankers of its scorings.
+    def __init__(
+        self, policy: Policy, rankers: Mapping[Scoring, Ranker], holding: Holding | None = None
+    ) -> None:
+        """Take the policy, and the rankers of its scorings; a recorder that `holding` can share is shared.
 
         Raises:
             BadConfig: some setting can't be followed.
         """
-        # Without a secret of the policy's, lots are drawn anew with every start.
-        secret = secrets.token_bytes() if policy.secret is None else policy.secret.get_secret_value().encode()
         experiments = [rule.experiment for rule in policy.rules if rule.experiment is not None]
         self._rankers = rankers
         self._scoring = policy.reference_scoring
-        self._recorder = Recorder(policy.record, secret=secret) if policy.record is not None else None
+        secret = _secret(policy)
+        record, self._holding = policy.record, holding or Leases().holding()
+        self._recorder = (
+            self._holding.take("recorder", (record, policy.secret), lambda: Recorder(record, secret=secret))
+            if record is not None
+            else None
+        )
         self._guard = (
             HarmGuard(
                 policy.harm_guard,
@@ -75,13 +70,11 @@ class Proof:
             if policy.harm_guard is not None
             else None
         )
-        self._settings = policy.feedback
         self._feedback = (
             Feedback(policy.feedback, clock=monotonic, judged=self._judged)
             if policy.feedback is not None
             else None
         )
-        self._listener: FeedbackListener | None = None
         behind = self._guard is not None or any(rule.mode == "shadow" for rule in policy.rules)
         self._shadow = ShadowStats() if behind else None
         self.live = Evidence(
@@ -99,54 +92,42 @@ class Proof:
         return any(part is not None for part in parts)
 
     @property
-    def feedback_address(self) -> tuple[str, int] | None:
-        """The bound host and port of the feedback listener, if the policy has one."""
-        return self._listener.address if self._listener is not None else None
+    def feedback(self) -> Feedback | None:
+        """Who hears what applications say was of use, if the policy has that."""
+        return self._feedback
 
     async def start(self) -> None:
-        """Read what is kept, and listen.
+        """Read what is kept.
 
         Raises:
-            BadConfig: probes are wrong, or the address can't be bound.
+            BadConfig: probes are wrong.
         """
         if self._guard is not None:
             await self._guard.start()
-        if self._recorder is not None:
+        if self._recorder is not None and self._holding.made(self._recorder):
             self._recorder.start()
-        if self._settings is not None and self._feedback is not None:
-            listener = FeedbackListener(self._settings, self._feedback)
-            await listener.start()
-            self._listener = listener
 
-    async def close(self, drain: float) -> None:
-        """Stop listening, give posts under way `drain` seconds, and write down what is to be kept."""
-        if self._listener is not None:
-            await self._listener.close(drain)
-            self._listener = None
+    async def close(self) -> None:
+        """Write down what is to be kept; the recorder is let go of by who holds it."""
         if self._feedback is not None:
             self._feedback.close()
         if self._guard is not None:
             await self._guard.close()
-        if self._recorder is not None:
-            await self._recorder.close()
 
-    def watch(self, telemetry: Telemetry, asked: Callable[[Callable[[], Steps]], Callable[[], Told]]) -> None:
-        """Have all of it exported; `asked` makes what tells figures safe to be asked by an exporter."""
-        for part, table in (
-            (self._shadow, SHADOW_FIGURES),
-            (self._feedback, FEEDBACK_FIGURES),
-            (self._guard, HARM_FIGURES),
-        ):
-            if part is not None:
-                telemetry.watch(table, _PLACE, asked(part.figures))
-        for whole, table in (
-            (self._feedback, POST_FIGURES),
-            (self._guard, REFERENCE_FIGURES),
-        ):
-            if whole is not None:
-                telemetry.watch(table, (), asked(partial(_alone, whole.totals)))
+    def figures(self) -> dict[str, Callable[[], Steps]]:
+        """Return what tells the figures of every part there is, by the name of their table."""
+        told: dict[str, Callable[[], Steps]] = {}
+        if self._shadow is not None:
+            told["shadow"] = self._shadow.figures
+        if self._feedback is not None:
+            told["feedback"] = self._feedback.figures
+            told["posts"] = partial(_alone, self._feedback.totals)
+        if self._guard is not None:
+            told["harm"] = self._guard.figures
+            told["reference"] = partial(_alone, self._guard.totals)
         if self._recorder is not None:
-            telemetry.watch(RECORD_FIGURES, (), asked(partial(_alone, self._recorder.figures)))
+            told["records"] = partial(_alone, self._recorder.figures)
+        return told
 
     async def evidence(self) -> dict[str, object]:
         """Return all that is known, as JSON can hold it; collections by `STORE/COLLECTION`."""
@@ -217,6 +198,11 @@ async def _named(steps: Iterable[tuple[tuple[str, str], object]]) -> dict[str, o
 
 def _alone(figures: Callable[[], Mapping[str, float]]) -> Steps:
     yield (), figures()
+
+
+def _secret(policy: Policy) -> bytes:
+    """Return what keys digests; without a secret of the policy's, lots are drawn anew with every start."""
+    return secrets.token_bytes() if policy.secret is None else policy.secret.get_secret_value().encode()
 
 
 def _now() -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from proxy.listeners.rerank_api import RerankApiListener
@@ -19,52 +18,29 @@ if TYPE_CHECKING:
     from proxy.scoring.ranker import Ranker
     from proxy.telemetry import Telemetry
 
-_log = logging.getLogger(__name__)
 
-
-class RerankFront:
-    """What answers the rerank API of a policy that has one."""
-
-    def __init__(
-        self,
-        policy: Policy,
-        ranker: Ranker,
-        *,
-        states: Callable[[], Mapping[str, str]],
-        telemetry: Telemetry,
-        pulse: Pulse,
-        secret: bytes,
-    ) -> None:
-        settings = policy.rerank_api
-        assert settings is not None, "asked before"
-        scales = {name: scale_of(policy.models[name]) for name in settings.rerank}
-        if settings.strategy == "cascade":
-            # Its scores are the last model's, dealt out along the order that all of them have made.
-            scales[ranker.scorer_name] = scales[settings.rerank[-1]]
-        service = RerankService(
-            settings,
-            ranker,
-            scales=scales,
-            scopes=Scopes(NAME, policy.cache, secret),
-            telemetry=telemetry,
-            pulse=pulse,
-        )
-        self._listener = RerankApiListener(settings.listen, Gate(settings, states), service)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """The bound host and port."""
-        return self._listener.address
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises:
-            BadConfig: the address can't be bound.
-        """
-        await self._listener.start()
-        _log.info("rerank API listening", extra={"at": "{}:{}".format(*self.address)})
-
-    async def close(self, drain: float) -> None:
-        """Stop listening, and give requests under way `drain` seconds."""
-        await self._listener.close(drain)
+def rerank_listener(
+    policy: Policy,
+    ranker: Ranker,
+    *,
+    states: Callable[[], Mapping[str, str]],
+    telemetry: Telemetry,
+    pulse: Pulse,
+    secret: bytes,
+) -> RerankApiListener:
+    """Return what answers the rerank API of a policy that has one; `states` are those of its models."""
+    settings = policy.rerank_api
+    assert settings is not None, "asked before"
+    scales = {name: scale_of(policy.models[name]) for name in settings.rerank}
+    if settings.strategy == "cascade":
+        # Its scores are the last model's, dealt out along the order that all of them have made.
+        scales[ranker.scorer_name] = scales[settings.rerank[-1]]
+    service = RerankService(
+        settings,
+        ranker,
+        scales=scales,
+        scopes=Scopes(NAME, policy.cache, secret),
+        telemetry=telemetry,
+        pulse=pulse,
+    )
+    return RerankApiListener(settings.listen, Gate(settings, states), service)

@@ -107,7 +107,7 @@ async def test_known_scores_are_served_while_it_is_open():
 
 async def test_a_model_that_still_loads_is_an_attempt_too():
     async with fronted({"jina": NeverReady(name="jina"), "local": Reversing(name="local")}) as front:
-        await front.app._loads[1]
+        await front.app._now._loads[1]
         told = await front.search()
 
     assert told == ("reranked", None, "jina;warming, local")

@@ -13,7 +13,6 @@ called JSON or is coded (415), one above 256 KiB (413), more than the listener's
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 import orjson
@@ -22,10 +21,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from proxy.bearer import BearerKey
 from proxy.errors import Unanswerable
 from proxy.evidence.posts import BadPost, read_posts
+from proxy.listeners.door import Door
 from proxy.listeners.http_connection import HttpLimits
 from proxy.listeners.http_request import check, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
-from proxy.listeners.http_server import HttpServer
 from proxy.model import WireResponse
 from proxy.policy_base import split_address
 
@@ -48,8 +47,6 @@ BYTES_LIKE_ONE = 4096
 AT_ONCE = 10
 # Applications have few connections of this kind; the store's listeners have the others.
 CONNECTIONS = 128
-
-_log = logging.getLogger(__name__)
 
 
 class Allowance:
@@ -74,7 +71,7 @@ class Allowance:
         self._left -= amount
 
 
-class FeedbackListener:
+class FeedbackListener(Door):
     """Accepts what applications say about answers."""
 
     def __init__(
@@ -82,35 +79,16 @@ class FeedbackListener:
     ) -> None:
         """Take where to listen and the key, and who hears."""
         host, port = split_address(settings.listen)
+        super().__init__(
+            host,
+            port,
+            owner=("(policy)", "feedback.listen"),
+            limits=HttpLimits(connections=CONNECTIONS, search_body=MAX_BODY),
+        )
         self._feedback = feedback
         self._key = BearerKey(settings.api_key)
         clock = asyncio.get_running_loop().time
         self._allowance = allowance or Allowance(PER_SECOND, BURST, clock)
-        self._server = HttpServer(
-            self._answer,
-            host=host,
-            port=port,
-            owner=("(policy)", "feedback.listen"),
-            limits=HttpLimits(connections=CONNECTIONS, search_body=MAX_BODY),
-        )
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """The bound host and port."""
-        return self._server.address
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises:
-            BadConfig: the address can't be bound.
-        """
-        await self._server.start()
-        _log.info("feedback listening", extra={"at": "{}:{}".format(*self.address)})
-
-    async def close(self, grace: float) -> None:
-        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        await self._server.close(grace)
 
     async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
         try:

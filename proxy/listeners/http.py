@@ -13,11 +13,12 @@ from aiohttp import hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from proxy.errors import Unanswerable
+from proxy.listeners.door import Door
+from proxy.listeners.http_connection import HttpLimits
 from proxy.listeners.http_copy import Copy
 from proxy.listeners.http_relay import relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
-from proxy.listeners.http_server import HttpServer
 from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
 from proxy.upstream.http_headers import request_headers
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from proxy.listeners.http_connection import Connection, HttpLimits
+    from proxy.listeners.http_connection import Connection
     from proxy.upstream.http import HttpUpstream
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Exchange(Protocol):
         ...
 
 
-class HttpListener:
+class HttpListener(Door):
     """Accepts one store's clients."""
 
     def __init__(
@@ -87,33 +88,13 @@ class HttpListener:
         limits: HttpLimits | None = None,
     ) -> None:
         """Take what to serve; `name` is the store's in messages, port 0 any free one."""
+        super().__init__(host, port, owner=(f"store {name}", "listen"), limits=limits or HttpLimits())
         self._exchange = exchange
         self._upstream = upstream
         self._name = name
-        self._server = HttpServer(
-            self._serve, host=host, port=port, owner=(f"store {name}", "listen"), limits=limits
-        )
-        self._limits = self._server.limits
         self._copied_writes = 0
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """The host and port that are listened on, once started."""
-        return self._server.address
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises:
-            BadConfig: the address can't be bound, or the fast HTTP parser is missing.
-        """
-        await self._server.start()
-
-    async def close(self, grace: float) -> None:
-        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        await self._server.close(grace)
-
-    async def _serve(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
         claimed = False
         try:
             target = check(request)

@@ -1,10 +1,13 @@
-"""The sockets of one listener: accepts connections, lets go of slow ones, and drains before it closes."""
+"""The sockets of one listener: accepts connections, lets go of slow ones, and drains before it closes.
+
+Who answers may change while it listens: requests that have begun are answered by whom they came to.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import http_parser, web
 
@@ -14,10 +17,45 @@ from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
 
-    Answer = Callable[[web.BaseRequest, Connection], Awaitable[web.StreamResponse]]
+    Answer: TypeAlias = Callable[[web.BaseRequest, Connection], Awaitable[web.StreamResponse]]
 
 _SWEEPS_PER_TIMEOUT = 10
+
+
+class InFlight:
+    """Counts what is being served."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = asyncio.Event()
+
+    def begin(self) -> None:
+        """Mark the start of a request."""
+        self._count += 1
+
+    def end(self) -> None:
+        """Mark the end of a request."""
+        self._count -= 1
+        if not self._count:
+            self._idle.set()
+
+    async def until_none(self, patience: float | None = None) -> None:
+        """Wait until nothing is served any more, for so many seconds at most."""
+        if not self._count:
+            return
+        self._idle.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._idle.wait()
+
+
+class Turn(NamedTuple):
+    """Who answers for a while, and what is being answered there."""
+
+    answer: Answer
+    in_flight: InFlight
 
 
 class HttpServer:
@@ -33,14 +71,13 @@ class HttpServer:
         limits: HttpLimits | None = None,
     ) -> None:
         """Take what answers; port 0 is any free one, `owner` the place of the address in the policy."""
-        self._answer = answer
+        self._turn = Turn(answer, InFlight())
+        self._in_flight = InFlight()
         self._host = host
         self._port = port
         self._owner = owner
         self.limits = limits or HttpLimits()
         self._clients: set[Connection] = set()
-        self._serving = 0
-        self._idle = asyncio.Event()
         self._draining = False
         self._tasks = Tasks()
         self._sockets: asyncio.Server | None = None
@@ -51,6 +88,16 @@ class HttpServer:
         assert self._sockets is not None, "not started"
         host, port, *_ = self._sockets.sockets[0].getsockname()
         return host, port
+
+    @property
+    def turn(self) -> Turn:
+        """The requests of who answers now."""
+        return self._turn
+
+    def hand_over(self, answer: Answer, limits: HttpLimits) -> None:
+        """Have somebody else answer from now on; new connections get the new limits."""
+        self._turn = Turn(answer, InFlight())
+        self.limits = limits
 
     def keeps_alive(self, request: web.BaseRequest) -> bool:
         """Say whether another request may follow on its connection."""
@@ -97,35 +144,27 @@ class HttpServer:
         for client in tuple(self._clients):
             if not client.serving:
                 client.force_close()
-        await self._until_idle(grace)
+        await self._in_flight.until_none(grace)
         for client in tuple(self._clients):
             client.force_close()
         # Cancelled requests end at once; this only keeps what they use from being closed under them.
-        await self._until_idle(1.0)
+        await self._in_flight.until_none(1.0)
         await self._tasks.close()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; the framework calls this for every head that it could parse."""
         client = request.protocol
         assert isinstance(client, Connection)
+        answer, in_flight = self._turn
         client.begin()
-        self._serving += 1
+        in_flight.begin()
+        self._in_flight.begin()
         try:
-            return await self._answer(request, client)
+            return await answer(request, client)
         finally:
             client.end()
-            self._serving -= 1
-            if not self._serving:
-                self._idle.set()
-
-    async def _until_idle(self, patience: float) -> None:
-        """Wait until nothing is served any more, for so many seconds at most."""
-        if not self._serving:
-            return
-        self._idle.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._idle.wait()
+            in_flight.end()
+            self._in_flight.end()
 
     async def _sweep(self) -> None:
         """Check the patience with every client, for ever."""

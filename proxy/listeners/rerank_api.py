@@ -6,9 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from proxy.errors import Unanswerable
+from proxy.listeners.door import Door
+from proxy.listeners.http_connection import HttpLimits
 from proxy.listeners.http_request import check, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
-from proxy.listeners.http_server import HttpServer
 from proxy.model import WireRequest
 from proxy.policy_base import split_address
 from proxy.rerank_api.service import NAME
@@ -16,43 +17,24 @@ from proxy.rerank_api.service import NAME
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from proxy.listeners.http_connection import Connection, HttpLimits
+    from proxy.listeners.http_connection import Connection
     from proxy.rerank_api.gate import Gate
     from proxy.rerank_api.service import RerankService
 
 _log = logging.getLogger(__name__)
 
 
-class RerankApiListener:
+class RerankApiListener(Door):
     """Accepts the clients of the rerank API."""
 
     def __init__(
         self, address: str, gate: Gate, service: RerankService, *, limits: HttpLimits | None = None
     ) -> None:
         """Take where to listen, as HOST:PORT, and who answers."""
+        host, port = split_address(address)
+        super().__init__(host, port, owner=("(policy)", "rerank_api.listen"), limits=limits or HttpLimits())
         self._gate = gate
         self._service = service
-        host, port = split_address(address)
-        self._server = HttpServer(
-            self._answer, host=host, port=port, owner=("(policy)", "rerank_api.listen"), limits=limits
-        )
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """The bound host and port."""
-        return self._server.address
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises:
-            BadConfig: the address can't be bound.
-        """
-        await self._server.start()
-
-    async def close(self, grace: float) -> None:
-        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        await self._server.close(grace)
 
     async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
         try:
@@ -66,7 +48,7 @@ class RerankApiListener:
         if answer is None:
             if expects_continue(request) and not request.content.is_eof():
                 client.permit_body()
-            body, whole = await client.read_body(request, self._server.limits.search_body)
+            body, whole = await client.read_body(request, self._limits.search_body)
             if whole:
                 asked = WireRequest(request.method, target, request.headers, body)
                 answer = await self._service.run(self._gate.dialects(request.path), asked)

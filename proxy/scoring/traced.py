@@ -32,6 +32,11 @@ class Traced(Layer["ModelScorer"]):
         self.failed = False
 
     @property
+    def inner(self) -> ModelScorer:
+        """The scorer itself."""
+        return self._scorer
+
+    @property
     def ready(self) -> bool:
         """As the inner scorer is."""
         return self._scorer.ready or self.failed
