@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from proxy.evaluation.verdict import WORTHWHILE_LIFT
+from proxy.stats.latency import percentiles
 from proxy.stats.ndcg import ndcg
 from proxy.stats.paired import mean_difference
 
@@ -49,7 +50,7 @@ def summarise(questions: Sequence[Question], pairs: Sequence[Pair]) -> Summary:
     """Add up one pass; `pairs` answer `questions` in their order."""
     before5, after5 = (_scores(questions, pairs, direct, 5) for direct in (True, False))
     before10, after10 = (_scores(questions, pairs, direct, 10) for direct in (True, False))
-    added = [pair.added for pair in pairs]
+    added = percentiles([pair.added for pair in pairs])
     difference = np.subtract(after5, before5)
     return Summary(
         ndcg5=(float(np.mean(before5)), float(np.mean(after5))),
@@ -57,9 +58,9 @@ def summarise(questions: Sequence[Question], pairs: Sequence[Pair]) -> Summary:
         lift=mean_difference(before5, after5),
         improved=float(np.mean(difference > 0)),
         hurt=float(np.mean(difference < 0)),
-        added_p50=float(np.quantile(added, 0.5)),
-        added_p95=float(np.quantile(added, 0.95)),
-        direct_p50=float(np.quantile([pair.direct.seconds for pair in pairs], 0.5)),
+        added_p50=added.p50,
+        added_p95=added.p95,
+        direct_p50=percentiles([pair.direct.seconds for pair in pairs]).p50,
         outcomes=tuple(Counter(pair.reranked.outcome for pair in pairs).most_common()),
     )
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from proxy.evidence.preferences import ALPHA, Tally
 from proxy.model import Outcome
 from proxy.records.recorded import RecordedFeedback, RecordedHarm, RecordedSearch
 from proxy.reporting.changes import Changes
 from proxy.reporting.judged import JudgedSearches, Lift
+from proxy.stats.latency import percentiles
 from proxy.stats.sequences import RunningMean
 
 if TYPE_CHECKING:
@@ -22,20 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from proxy.records.recorded import Recorded
+    from proxy.stats.latency import Latency
 
 Place = tuple[str, str]
 
 
 _RANKED = frozenset((Outcome.RERANKED, Outcome.PARTIAL, Outcome.CACHED))
 _BEHIND = frozenset(("shadow", "auto_off"))
-
-
-class Times(NamedTuple):
-    """Seconds, at three points of their distribution."""
-
-    p50: float
-    p95: float
-    p99: float
 
 
 class Rates(NamedTuple):
@@ -88,17 +80,17 @@ class Figures:
         return sum(self.outcomes[outcome] for outcome in _RANKED)
 
     @property
-    def added(self) -> Times | None:
+    def added(self) -> Latency | None:
         """What answers took longer."""
         return _times(self._added)
 
     @property
-    def would_add(self) -> Times | None:
+    def would_add(self) -> Latency | None:
         """What answers in the store's order would have taken longer."""
         return _times(self._would_add)
 
     @property
-    def store(self) -> Times | None:
+    def store(self) -> Latency | None:
         """What the store took."""
         return _times(self._store)
 
@@ -192,5 +184,5 @@ def summarise(
     return Summary(since, until, totals[0], totals[1], now, before)
 
 
-def _times(seconds: array[float]) -> Times | None:
-    return Times(*map(float, np.quantile(seconds, (0.5, 0.95, 0.99)))) if seconds else None
+def _times(seconds: array[float]) -> Latency | None:
+    return percentiles(seconds) if seconds else None
