@@ -51,6 +51,8 @@ def _tokens(kind: str) -> Figure:
 
 # What models tell about themselves and the caches around them, by the names under which scorers have it.
 MODEL_FIGURES = {
+    "ready": Figure("midrank.model.ready", "1", "1 while it can score, 0 before that and where it failed."),
+    "failed": Figure("midrank.model.failed", "1", "1 if it could not be loaded."),
     "load": Figure("midrank.model.load", "1", "Model time that is asked for, in units of what there is."),
     "waiting": Figure("midrank.model.waiting", "{text}", "Texts that wait to be computed."),
     "refused": _total("midrank.model.refused", "{search}", "Searches refused: too much to do."),
@@ -59,10 +61,12 @@ MODEL_FIGURES = {
     "breaker_openings": _total("midrank.breaker.openings", "{opening}", "Times a model was left alone."),
     "fixed_seconds": Figure("midrank.model.cost.fixed", "s", "Learnt cost of a call, whatever its length."),
     "token_seconds_p50": Figure(
-        "midrank.model.cost.token.p50", "s", "Learnt cost of a token, in half of all calls."
+        "midrank.model.cost.token.p50",
+        "s",
+        "Learnt cost of a usual call, by its tokens, in half of all calls.",
     ),
     "token_seconds_p90": Figure(
-        "midrank.model.cost.token.p90", "s", "Learnt cost of a token, in nine of ten calls."
+        "midrank.model.cost.token.p90", "s", "Learnt cost of a usual call, by its tokens, in nine of ten."
     ),
     "known_texts": Figure("midrank.model.known", "{text}", "Documents whose token matrices are held."),
     "known_bytes": Figure("midrank.model.known.size", "By", "Memory of these token matrices."),
@@ -236,4 +240,30 @@ RECORD_FIGURES = {
     "shed": _records("shed"),
     "failed": _records("failed"),
     "bytes": _total("midrank.records.size", "By", "What was written of them."),
+}
+
+# What says how busy the process is: its event loop, and by store who is connected.
+LOOP_FIGURES = {
+    "lag": Figure(
+        "midrank.loop.lag", "s", "How late the event loop runs; the latest, or a larger one that fades."
+    ),
+}
+CONNECTION_FIGURES = {
+    "connections": Figure("midrank.connections", "{connection}", "Clients that are connected."),
+}
+
+
+# What a followed policy says of memory.
+MEMORY_FIGURES = {"limit": Figure("midrank.memory.limit", "By", "Memory that the process may take.")}
+SHARE_FIGURES = {"share": Figure("midrank.memory.share", "By", "Memory that a cache may take.")}
+
+# What is told of policies, and of what came of files that were to be the next.
+POLICY_FIGURES = {
+    "generation": Figure("midrank.policy.generation", "1", "Policies that have been in use, this one too."),
+    "rejected": Figure(
+        "midrank.policy.rejected", "1", "1 while the file is not what is in use, as there is a mistake in it."
+    ),
+}
+RELOAD_FIGURES = {
+    "reloads": _total("midrank.policy.reloads", "{reload}", "Files that were to be the next policy."),
 }

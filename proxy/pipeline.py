@@ -19,13 +19,11 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from opentelemetry.trace import SpanKind, StatusCode
-
-from proxy import telemetry as names
 from proxy.aftermath import Aftermath, Intent, Looked, RankedCall
 from proxy.caution import Caution
 from proxy.errors import Oversized, Unanswerable, Undecodable
 from proxy.evidence.evidence import UNPROVEN, Evidence, Showing, Stand
+from proxy.exchange_span import ExchangeSpans, answered, failed, fetched, unanswerable
 from proxy.model import Forward, Outcome, Ranking, Reason, Verdict, worst
 from proxy.outcome_headers import marked, outcome_headers
 from proxy.plan import Plan, Prospect, make_plan, switched_off
@@ -66,13 +64,17 @@ class _Passed(Exception):
 
 
 class _Answer(NamedTuple):
-    """The store's answer as the app gets it, and the seconds that midrank and the store took for it."""
+    """The store's answer as the app gets it, and the seconds that midrank and the store took for it.
+
+    `stages` are those of the steps, see `telemetry.names.STAGES`; fewer where it ended early.
+    """
 
     response: WireResponse
     verdict: Verdict
     added: float
     store: float
     stand: Stand
+    stages: tuple[float, ...]
 
 
 class Pipeline:
@@ -105,12 +107,15 @@ class Pipeline:
         self._names = names
         self._fetch = fetch
         self._telemetry = telemetry
-        self._searches = Searches(store, rankers, telemetry)
+        upstream = next((str(one.upstream) for one in policy.stores if one.name == store), "")
+        text = policy.telemetry.text
+        self._spans = ExchangeSpans(telemetry, store=store, system=codec.system, upstream=upstream, text=text)
+        self._searches = Searches(store, rankers, telemetry, text=text)
         self._learners = learners or {}
         self._pulse = pulse or Pulse()
         self._evidence = evidence or Evidence()
         self._scopes = Scopes(store, policy.cache, secret)
-        self._writes = Writes(codec, names, self._learners_of, partial(telemetry.count_write, store))
+        self._writes = Writes(codec, names, self._learners_of, partial(telemetry.measures.write, store))
         self._aftermath = Aftermath(self._evidence, self._searches, self._look)
         # Deadlines are event-loop times, which uvloop counts in whole milliseconds; durations are finer.
         self._loop_time = asyncio.get_running_loop().time
@@ -143,30 +148,30 @@ class Pipeline:
         Raises:
             Unanswerable: the store can't be reached, is silent, or talks junk.
         """
-        with (
-            self._telemetry.continued(request.headers),
-            self._telemetry.span(
-                names.EXCHANGE, SpanKind.SERVER, {names.STORE: self._store, names.SPAN_KIND: "CHAIN"}
-            ) as span,
-        ):
+        measures = self._telemetry.measures
+        with self._telemetry.continued(request.headers), self._spans.exchange(request) as span:
             intent: Intent | None = None
             answer: _Answer | None = None
             try:
                 intent = await self._intend(request)
+                self._spans.planned(span, intent.plan)
                 answer = await self._answer(intent)
                 verdict = answer.verdict
             except _Passed as passed:
                 verdict = passed.verdict
             except Unanswerable as error:
-                span.set_attribute(names.ERROR_TYPE, error.fault.error)
-                span.set_status(StatusCode.ERROR)
-                self._telemetry.count(self._store, Verdict(Outcome.PASSED, Reason.STORE_ERROR), None)
+                unanswerable(span, error)
+                measures.search(self._store, Verdict(Outcome.PASSED, Reason.STORE_ERROR))
                 raise
             except Exception:  # noqa: BLE001 - a mistake of ours costs the app a reranking, never an answer
                 _log.exception("exchange failed", extra={"store": self._store})
                 verdict = Verdict(Outcome.FALLBACK, Reason.INTERNAL_ERROR)
-            span.set_attributes(names.verdict_attributes(verdict))
-            self._telemetry.count(self._store, verdict, answer and answer.added)
+            answered(span, verdict, answer and answer.response.status)
+            measures.search(
+                self._store, verdict, added=answer and answer.added, budget=intent and intent.plan.budget
+            )
+            if answer is not None:
+                measures.stages(self._store, answer.stages)
             if verdict.outcome is Outcome.FALLBACK:
                 _log.warning("search fell back", extra={"store": self._store, "reason": verdict.reason})
         stand = answer.stand if answer is not None else intent.stand if intent is not None else UNPROVEN
@@ -180,8 +185,12 @@ class Pipeline:
     def unread(self, reason: Reason) -> Forward:
         """Count a claimed request that the listener sends on unread."""
         verdict = Verdict(Outcome.PASSED, reason)
-        self._telemetry.count(self._store, verdict, None)
+        self._telemetry.measures.search(self._store, verdict)
         return Forward(outcome_headers(verdict))
+
+    def served(self, method: str, status: int | str, seconds: float, *, claimed: bool) -> None:
+        """Take in how long a request of this store took, the listener's part included."""
+        self._telemetry.measures.request(self._store, method, status, seconds, claimed=claimed)
 
     async def close(self) -> None:
         """Drop the rankings and questions that nobody waits for."""
@@ -233,60 +242,63 @@ class Pipeline:
             return await self._refused(intent, answer, started)
         received = perf_counter()
         self._store_seconds += LEARN * (received - sent - self._store_seconds)
+        stages: tuple[float, ...] = (sent - started, received - sent)
         if answer.status != 200:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
-            return _Answer(answer, verdict, sent - started, received - sent, stand)
+            return _Answer(answer, verdict, sent - started, received - sent, stand, stages)
         reply = self._read(call, answer)
-        spent = (sent - started) + (perf_counter() - received)
+        read = perf_counter()
+        spent = (sent - started) + (read - received)
         # What the caller waits for is the store's time too; what midrank may add is its own.
         deadline = min(self._loop_time() + plan.budget - spent, arrived + plan.patience)
         ranked = await self._searches.rank(call, plan, reply, deadline, reuse)
+        ordered = perf_counter()
         showings = self._evidence.show(stand, plan, ranked)
         response = reply.encode_response(
             [_page(*one, plan) for one in zip(ranked, showings, plan.searches, strict=True)]
         )
         verdict = worst(tuple(one.verdict for one in ranked))
-        added = (sent - started) + (perf_counter() - received)
+        ended = perf_counter()
+        added = (sent - started) + (ended - received)
         done = RankedCall(plan, reply, stand, added=added, store=received - sent)
         self._aftermath.tell(done, ranked, showings)
-        return _Answer(response, verdict, added, received - sent, stand.after(showings))
+        stages += (read - received, ordered - read, ended - ordered)
+        return _Answer(response, verdict, added, received - sent, stand.after(showings), stages)
 
     async def _decode(self, request: WireRequest) -> Call:
-        with self._telemetry.span(names.DECODE):
-            try:
+        try:
+            call = self._codec.decode_request(request)
+            if self._names.wants(call.collection):
+                await self._names.find(request, call.collection)
+                if not self._names.knows(call.collection):
+                    # Its rule may say `off`: without the name, nobody can tell.
+                    raise _Passed(Outcome.PASSED, Reason.UNKNOWN_COLLECTION)
+                # The name decides which fields hold the text, so the request is read once more.
                 call = self._codec.decode_request(request)
-                if self._names.wants(call.collection):
-                    await self._names.find(request, call.collection)
-                    if not self._names.knows(call.collection):
-                        # Its rule may say `off`: without the name, nobody can tell.
-                        raise _Passed(Outcome.PASSED, Reason.UNKNOWN_COLLECTION)
-                    # The name decides which fields hold the text, so the request is read once more.
-                    call = self._codec.decode_request(request)
-            except Undecodable as error:
-                _log.info("request not understood", extra={"store": self._store, "why": str(error)})
-                raise _Passed(Outcome.PASSED, Reason.UNDECODABLE_REQUEST) from error
-            return call
+        except Undecodable as error:
+            _log.info("request not understood", extra={"store": self._store, "why": str(error)})
+            raise _Passed(Outcome.PASSED, Reason.UNDECODABLE_REQUEST) from error
+        return call
 
     async def _ask(self, call: Call, request: WireRequest, plan: Plan | None = None) -> WireResponse:
-        attributes = {
-            names.DB_SYSTEM: self._codec.system,
-            names.DB_OPERATION: "search",
-            names.DB_COLLECTION: self._names.name(call.collection),
-            names.SPAN_KIND: "RETRIEVER",
-        }
-        with self._telemetry.span(names.FETCH, SpanKind.CLIENT, attributes) as span:
+        with self._spans.fetch(self._names.name(call.collection), plan) as span:
             try:
                 answer = await self._fetch(
                     request._replace(headers=self._telemetry.carrying(request.headers))
                 )
+            except Unanswerable as error:
+                failed(span, error.fault.error)
+                raise
             except Oversized as error:
+                failed(span, Reason.TOO_LARGE)
                 # An app that asks for very much by itself is no reason to leave others alone.
                 if plan is not None and plan.widens:
                     self._caution.learn(call.collection, None)
                 raise _Passed(Outcome.PASSED, Reason.TOO_LARGE) from error
             except Undecodable as error:
+                failed(span, Reason.UNDECODABLE_REPLY)
                 raise self._not_understood(call, error) from error
-            span.set_attribute(names.DB_STATUS, str(answer.status))
+            fetched(span, answer.status)
             return answer
 
     async def _refused(self, intent: Intent, refusal: WireResponse, started: float) -> _Answer:
@@ -300,14 +312,14 @@ class Pipeline:
             verdict = Verdict(Outcome.FALLBACK, Reason.REFUSED)
         else:
             verdict = Verdict(Outcome.PASSED, Reason.STORE_ERROR)
-        return _Answer(original, verdict, again - started, took, intent.stand)
+        added = again - started
+        return _Answer(original, verdict, added, took, intent.stand, (added, took))
 
     def _read(self, call: Call, answer: WireResponse) -> Reply:
-        with self._telemetry.span(names.DECODE):
-            try:
-                return call.decode_response(answer)
-            except Undecodable as error:
-                raise self._not_understood(call, error) from error
+        try:
+            return call.decode_response(answer)
+        except Undecodable as error:
+            raise self._not_understood(call, error) from error
 
     def _not_understood(self, call: Call, error: Undecodable) -> _Passed:
         """Return what ends the exchange, and see to it that the next search does not pay for it again."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from proxy import telemetry as names
 from proxy.depths import Asked, Depths
 from proxy.model import Outcome, Reason
-from proxy.rank_span import describe
+from proxy.rank_span import RankSpans
 from proxy.scoring.ranker import Ranked
 
 if TYPE_CHECKING:
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
 class Searches:
     """What ranks the searches of one store, and knows how deep it got with those of late."""
 
-    def __init__(self, store: str, rankers: Mapping[Scoring, Ranker], telemetry: Telemetry) -> None:
+    def __init__(
+        self, store: str, rankers: Mapping[Scoring, Ranker], telemetry: Telemetry, *, text: bool = False
+    ) -> None:
+        """Take the parts; with `text`, spans may hold the texts of searches."""
         self._store = store
         self._rankers = rankers
-        self._telemetry = telemetry
+        self._spans = RankSpans(telemetry, text=text)
         self._depths = Depths()
 
     def reach(self, rule: Rule, seconds: float) -> Reach:
@@ -66,15 +68,14 @@ class Searches:
             reason = search.reason or Reason.INTERNAL_ERROR
             return Ranked.store_order(len(candidates), Outcome.PASSED, reason)
         ranker = self._rankers[plan.rule.scoring]
-        attributes = {
-            names.SPAN_KIND: "RERANKER",
-            names.RERANKER_MODEL: ranker.scorer_name,
-            names.RERANKER_TOP_K: search.page.stop - search.page.start,
-            names.SOURCE: search.text.source,
-            names.WINDOW: search.depth,
-            names.BUDGET_MS: plan.budget * 1000,
-        }
-        with self._telemetry.span(names.RANK, attributes=attributes) as span:
+        with self._spans.open(
+            search.text.text,
+            model=ranker.scorer_name,
+            top_k=search.page.stop - search.page.start,
+            window=search.depth,
+            budget=plan.budget,
+            source=search.text.source,
+        ) as span:
             ranked = await ranker.rank(
                 search.text.text,
                 candidates,
@@ -88,7 +89,7 @@ class Searches:
             # A store that has no more rows has given all that were wanted.
             if search.narrowed is not None and len(candidates) >= search.depth:
                 ranked = ranked.out_of(search.wanted, search.narrowed)
-            describe(span, ranked, candidates)
+            self._spans.describe(span, ranked, candidates)
             return ranked
 
     def _note_depths(self, call: Call, plan: Plan, reuse: Sequence[Reuse], ranked: Sequence[Ranked]) -> None:

@@ -6,8 +6,9 @@ import logging
 import sys
 
 import orjson
+from opentelemetry.sdk.trace import TracerProvider
 
-from proxy.logs import JsonLines
+from proxy.logs import LINES_A_SECOND, JsonLines, Limiter
 
 
 def line(message="it happened", *, exc_info=None, **fields):
@@ -32,3 +33,34 @@ def test_an_error_is_told_by_type_and_place_and_never_by_its_message():
     assert logged["error"] == "KeyError"
     assert "test_logs.py" in logged["frames"][0]
     assert "secret" not in str(logged)
+
+
+def test_a_line_names_its_span_and_trace():
+    with TracerProvider(shutdown_on_exit=False).get_tracer("t").start_as_current_span("x") as span:
+        logged = line()
+
+    context = span.get_span_context()
+    assert (logged["trace_id"], logged["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+    assert "trace_id" not in line()
+
+
+def record(message, at):
+    one = logging.makeLogRecord({"name": "proxy.x", "msg": message})
+    one.created = at
+    return one
+
+
+def test_a_message_that_repeats_is_cut_short_and_the_next_line_says_by_how_much():
+    limiter = Limiter()
+
+    written = [limiter.filter(record("search fell back", 100.5)) for _ in range(500)]
+    other = limiter.filter(record("model ready", 100.6))
+    later = record("search fell back", 101.2)
+
+    assert sum(written) == LINES_A_SECOND
+    assert other
+    assert limiter.filter(later)
+    assert later.more_like_this == 490
+    again = record("search fell back", 102.0)
+    assert limiter.filter(again)
+    assert not hasattr(again, "more_like_this"), "told once"

@@ -7,6 +7,7 @@ through keeps its bytes in both directions; see `http_request` for what is refus
 from __future__ import annotations
 
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import hdrs
@@ -20,6 +21,7 @@ from proxy.listeners.http_relay import relay
 from proxy.listeners.http_request import check, decoded_headers, expects_continue
 from proxy.listeners.http_response import Written, refusal, whole_answer
 from proxy.model import Forward, Outcome, Reason, WireRequest, WireResponse
+from proxy.telemetry.propagation import continued
 from proxy.upstream.http_headers import request_headers
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 # A body up to this size is forwarded in one piece once it is here, which is cheaper than streaming it.
 _SMALL_BODY = 64 * 1024
+# What is told of a request that was cut off before its answer was complete.
+_BROKEN_OFF = "broken_off"
 # What a search is told that the store gives no answer to.
 _NO_ANSWER = (("x-midrank", Outcome.PASSED.value), ("x-midrank-reason", Reason.STORE_ERROR.value))
 
@@ -73,6 +77,10 @@ class Exchange(Protocol):
         """Take note of such a request that the store has taken: no content coding, of bounded size. Cheap."""
         ...
 
+    def served(self, method: str, status: int | str, seconds: float, *, claimed: bool) -> None:
+        """Take note of what a request took; `status` is a word where its answer was not completed. Cheap."""
+        ...
+
 
 class HttpListener(Door):
     """Accepts one store's clients."""
@@ -93,28 +101,37 @@ class HttpListener(Door):
         self._upstream = upstream
         self._name = name
         self._copied_writes = 0
+        self._searches = 0
 
     async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
+        started = perf_counter()
         claimed = False
+        answered: web.StreamResponse | None = None
         try:
             target = check(request)
             headers = decoded_headers(request)
             if expects_continue(request) and not request.content.is_eof():
                 client.permit_body()
             claimed = self._exchange.claims(request.method, target)
-            if claimed:
-                return await self._exchanged(request, client, target, headers)
-            return await self._passed(request, client, target, headers)
+            answer = self._exchanged if claimed else self._passed
+            answered = await answer(request, client, target, headers)
         except Unanswerable as error:
-            if error.fault.http_status in (502, 504):
-                _log.warning("store gives no answer", extra={"store": self._name, "error": error.fault.error})
-            else:
-                _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
+            with continued(request.headers):  # so that the line names the caller's trace
+                if error.fault.http_status in (502, 504):
+                    _log.warning(
+                        "store gives no answer", extra={"store": self._name, "error": error.fault.error}
+                    )
+                else:
+                    _log.info("request refused", extra={"store": self._name, "error": error.fault.error})
             # Only a failure of the store says nothing against this client's next request.
             keep_alive = error.fault.http_status in (502, 504) and self._server.keeps_alive(request)
             extra = _NO_ANSWER if claimed else ()
             out = refusal(error, request, keep_alive=keep_alive, extra=extra)
-            return Written(rest=out, keep_alive=keep_alive)
+            answered = Written(rest=out, keep_alive=keep_alive, status=error.fault.http_status)
+        finally:
+            status = _BROKEN_OFF if answered is None else answered.status
+            self._exchange.served(request.method, status, perf_counter() - started, claimed=claimed)
+        return answered
 
     async def _passed(
         self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
@@ -158,14 +175,22 @@ class HttpListener(Door):
     ) -> web.StreamResponse:
         """Let the exchange answer a search."""
         if hdrs.CONTENT_ENCODING in request.headers:
-            extra = self._exchange.unread(Reason.UNDECODABLE_REQUEST).headers
-            return await self._forward(request, client, target, headers, client.upload(request), extra=extra)
+            return await self._unread(Reason.UNDECODABLE_REQUEST, request, client, target, headers)
+        if self._searches >= self._limits.searches:
+            return await self._unread(Reason.OVERLOADED, request, client, target, headers)
+        self._searches += 1
+        try:
+            return await self._searched(request, client, target, headers)
+        finally:
+            self._searches -= 1
+
+    async def _searched(
+        self, request: web.BaseRequest, client: Connection, target: str, headers: list[tuple[str, str]]
+    ) -> web.StreamResponse:
+        """Hold a search in memory, and have it run."""
         body, whole = await client.read_body(request, self._limits.search_body)
         if not whole:
-            extra = self._exchange.unread(Reason.TOO_LARGE).headers
-            return await self._forward(
-                request, client, target, headers, client.upload(request, begun=body), extra=extra
-            )
+            return await self._unread(Reason.TOO_LARGE, request, client, target, headers, begun=body)
         search = WireRequest(request.method, target, CIMultiDictProxy(CIMultiDict(headers)), body)
         answer = await self._exchange.run(search)
         if isinstance(answer, Forward):
@@ -174,7 +199,22 @@ class HttpListener(Door):
             )
         keep_alive = self._server.keeps_alive(request)
         out = whole_answer(answer, request, keep_alive=keep_alive)
-        return Written(rest=out, keep_alive=keep_alive)
+        return Written(rest=out, keep_alive=keep_alive, status=answer.status)
+
+    async def _unread(
+        self,
+        reason: Reason,
+        request: web.BaseRequest,
+        client: Connection,
+        target: str,
+        headers: list[tuple[str, str]],
+        *,
+        begun: bytes = b"",
+    ) -> web.StreamResponse:
+        """Send a search on that is not read, or not to its end."""
+        extra = self._exchange.unread(reason).headers
+        body = client.upload(request, begun=begun)
+        return await self._forward(request, client, target, headers, body, extra=extra)
 
     async def _forward(
         self,

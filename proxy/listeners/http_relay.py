@@ -63,11 +63,11 @@ async def relay(
             piece = await content.readany()
         except _CUT:
             _log.warning("answer cut off by the store")
-            return Written(keep_alive=False)
+            return Written(keep_alive=False, status=response.status)
     if chunked:
         out += LAST_CHUNK
     if out:
         await request.writer.write(out)
     if copy is not None:
         copy.end()
-    return Written(keep_alive=keep_alive)
+    return Written(keep_alive=keep_alive, status=response.status)

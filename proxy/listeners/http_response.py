@@ -33,11 +33,14 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class Written(web.StreamResponse):
-    """An answer already written; all that it says is whether another request may follow."""
+    """An answer already written; all that it says is whether another request may follow.
 
-    def __init__(self, *, keep_alive: bool, rest: bytes = b"") -> None:
+    And, for whoever counts answers, its `status`.
+    """
+
+    def __init__(self, *, keep_alive: bool, rest: bytes = b"", status: int = 200) -> None:
         """Take bytes that are still to be written, if any."""
-        super().__init__()
+        super().__init__(status=status)
         self._keep_alive = keep_alive
         self._rest = rest
 

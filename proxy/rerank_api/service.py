@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.trace import SpanKind, StatusCode
 
-from proxy import telemetry as names
 from proxy.deadlines import inherited
 from proxy.model import Candidate, Outcome, Reason, Search
 from proxy.outcome_headers import outcome_headers
 from proxy.plan import RETURN_MARGIN, switched_off, wished_budget
-from proxy.rank_span import describe
+from proxy.rank_span import RankSpans
 from proxy.rerank_api.answers import answer, error, new_id
 from proxy.rerank_api.base import Refused, Row, Told, understood
 from proxy.rerank_api.scale import clipped, falling
 from proxy.scoring.ranker import Ranked
+from proxy.telemetry import names, verdict_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,16 +69,18 @@ class RerankService:
         scopes: Scopes,
         telemetry: Telemetry,
         pulse: Pulse,
+        text: bool = False,
     ) -> None:
         """Take the parts.
 
-        `scales` are those of the scores, by the name of who gives them.
+        `scales` are those of the scores, by the name of who gives them. With `text`, spans may hold texts.
         """
         self._settings = settings
         self._ranker = ranker
         self._scales = scales
         self._scopes = scopes
         self._telemetry = telemetry
+        self._spans = RankSpans(telemetry, text=text)
         self._pulse = pulse
 
     async def run(self, dialects: Sequence[Dialect], request: WireRequest) -> WireResponse:
@@ -92,8 +94,7 @@ class RerankService:
         ):
             # Deadlines are event-loop times.
             arrived = asyncio.get_running_loop().time()
-            with self._telemetry.span(names.DECODE):
-                dialect, asked = await self._understood(dialects, request.body)
+            dialect, asked = await self._understood(dialects, request.body)
             if isinstance(asked, Refused):
                 span.set_attribute(names.ERROR_TYPE, "bad_request")
                 return error(dialect, asked.status, str(asked))
@@ -119,14 +120,13 @@ class RerankService:
         settings = self._settings
         seconds = self._seconds(request)
         candidates = [Candidate(str(place), text) for place, text in enumerate(asked.texts)]
-        attributes: dict[str, str | float] = {
-            names.SPAN_KIND: "RERANKER",
-            names.RERANKER_MODEL: self._ranker.scorer_name,
-            names.RERANKER_TOP_K: asked.top_n or count,
-            names.WINDOW: count,
-            names.BUDGET_MS: seconds * 1000,
-        }
-        with self._telemetry.span(names.RANK, attributes=attributes) as span:
+        with self._spans.open(
+            asked.query,
+            model=self._ranker.scorer_name,
+            top_k=asked.top_n or count,
+            window=count,
+            budget=seconds,
+        ) as span:
             ranked = await self._ranker.rank(
                 asked.query,
                 candidates,
@@ -137,7 +137,7 @@ class RerankService:
                 tenant=NAME,
                 reuse=self._scopes.reuse(settings.cache, request, Nowhere(), Search(count)),
             )
-            describe(span, ranked, candidates)
+            self._spans.describe(span, ranked, candidates)
             return ranked
 
     def _seconds(self, request: WireRequest) -> float:
@@ -169,8 +169,8 @@ class RerankService:
         return falling(scale(score, len(asked.texts)) for score in ranked.scores)
 
     def _tell(self, span: Span, verdict: Verdict, seconds: float) -> None:
-        span.set_attributes(names.verdict_attributes(verdict))
-        self._telemetry.count(NAME, verdict, seconds)
+        span.set_attributes(verdict_attributes(verdict))
+        self._telemetry.measures.search(NAME, verdict, added=seconds)
         if verdict.outcome is Outcome.FALLBACK:
             _log.warning("rerank request fell back", extra={"reason": verdict.reason})
             if self._settings.on_trouble == "error":

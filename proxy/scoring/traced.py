@@ -1,17 +1,19 @@
-"""What stands around every model: a span for each run, and the memory of a start that failed."""
+"""What stands around every model: a span and a duration for each run, and the memory of a failed start."""
 
 from __future__ import annotations
 
+import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 from opentelemetry.trace import StatusCode
 
-from proxy import telemetry as names
 from proxy.errors import Unscored
 from proxy.model import Reason
 from proxy.scoring.base import Reach
 from proxy.scoring.layer import Layer
+from proxy.telemetry import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +64,12 @@ class Traced(Layer["ModelScorer"]):
         return Reach(0.0, Reason.MODEL_FAILED) if self.failed else self._scorer.usual_reach(seconds)
 
     def figures(self) -> Mapping[str, float]:
-        """What the inner scorer tells."""
-        return self._scorer.figures()
+        """What the inner scorer tells, and whether it can score."""
+        return {
+            **self._scorer.figures(),
+            "ready": float(self._scorer.ready),
+            "failed": float(self.failed),
+        }
 
     async def score(self, job: ScoreJob) -> Scores:
         """Let the inner scorer score.
@@ -77,20 +83,25 @@ class Traced(Layer["ModelScorer"]):
             names.RERANKER_MODEL: self._scorer.name,
             names.CANDIDATES: len(job.texts),
         }
+        wrong: str | None = None
+        started = perf_counter()
         with self._telemetry.span(names.MODEL, attributes=attributes) as span:
             try:
                 scores = await self._scorer.score(job)
                 if span.is_recording():
                     span.set_attribute(names.SCORED, int(np.count_nonzero(~np.isnan(scores.values))))
-            except Unscored as unscored:
-                span.set_attribute(names.ERROR_TYPE, unscored.reason.value)
-                span.set_status(StatusCode.ERROR)
+            except asyncio.CancelledError:
+                wrong = "cancelled"  # nobody waits for it any more, which is no fault of the model's
+                span.set_attribute(names.ERROR_TYPE, wrong)
                 raise
             except Exception as error:
                 # The type alone: a message may quote what was scored.
-                span.set_attribute(names.ERROR_TYPE, type(error).__name__)
+                wrong = error.reason.value if isinstance(error, Unscored) else type(error).__name__
+                span.set_attribute(names.ERROR_TYPE, wrong)
                 span.set_status(StatusCode.ERROR)
                 raise
+            finally:
+                self._telemetry.measures.model(self._scorer.name, perf_counter() - started, wrong)
             return scores
 
     async def close(self) -> None:

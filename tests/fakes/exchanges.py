@@ -21,6 +21,7 @@ class PassAll:
     learnt: list[bytes] = field(default_factory=list)
     writing: frozenset[str] = frozenset()
     seen: list[WireRequest] = field(default_factory=list)
+    counted: list[tuple[str, int | str, bool]] = field(default_factory=list)
 
     def claims(self, method: str, target: str) -> bool:
         return False
@@ -43,6 +44,9 @@ class PassAll:
     def written(self, request: WireRequest) -> None:
         self.seen.append(request)
 
+    def served(self, method: str, status: int | str, seconds: float, *, claimed: bool) -> None:
+        self.counted.append((method, status, claimed))
+
 
 @dataclass
 class ClaimPosts:
@@ -50,6 +54,7 @@ class ClaimPosts:
 
     answer: Callable[[WireRequest], Awaitable[WireResponse | Forward]]
     ran: list[WireRequest] = field(default_factory=list)
+    counted: list[tuple[str, int | str, bool]] = field(default_factory=list)
 
     def claims(self, method: str, target: str) -> bool:
         return method == "POST"
@@ -72,3 +77,6 @@ class ClaimPosts:
 
     def written(self, request: WireRequest) -> None:
         raise AssertionError("no write is wanted")
+
+    def served(self, method: str, status: int | str, seconds: float, *, claimed: bool) -> None:
+        self.counted.append((method, status, claimed))
