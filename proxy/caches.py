@@ -22,6 +22,7 @@ from proxy.scoring.semantic_cache import NearRules, SemanticCache
 from proxy.scoring.shared_queries import SharedQueries
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
@@ -74,14 +75,14 @@ class Caches:
         if self._holding.made(self._storage) and self._storage.cache is not None:
             await self._storage.cache.start()
 
-    async def load(self) -> None:
-        """Load the model that embeds queries, if some rule wants one; without it they are only not reused."""
+    def load(self) -> asyncio.Task[None] | None:
+        """Load the model that embeds queries, if some rule wants one that is not loaded yet.
+
+        Without it they are only not reused.
+        """
         if self._embedder is None or not self._holding.made(self._embedder):
-            return
-        try:
-            await self._embedder.start()
-        except (BadConfig, Unscored) as error:
-            _log.error("query embedder failed to load", extra={"why": str(error)})
+            return None
+        return self._holding.load(self._embedder, _load(self._embedder), "load query embedder")
 
     async def close(self) -> None:
         """Let go of everything that nobody else holds."""
@@ -151,6 +152,13 @@ class Caches:
         return self._semantic[name, semantic]
 
 
+async def _load(embedder: QueryEmbedder) -> None:
+    try:
+        await embedder.start()
+    except (BadConfig, Unscored) as error:
+        _log.error("query embedder failed to load", extra={"why": str(error)})
+
+
 def _near_rules(semantic: Semantic) -> NearRules:
     return NearRules(
         threshold=semantic.threshold,
@@ -179,7 +187,11 @@ class _Storage:
         settings = policy.cache
         self.secret = _secret(policy)
         self.memory = MemoryCache(settings.memory_mb * 2**20) if kept and settings.memory_mb else None
-        self.redis = _redis(settings.redis, settings, self.secret) if kept and settings.redis else None
+        self.redis = (
+            RedisCache(redis_settings(settings.redis, settings), self.secret)
+            if kept and settings.redis
+            else None
+        )
         self.cache: Cache | None = self.memory or self.redis
         if self.memory is not None and self.redis is not None:
             self.cache = LayeredCache(self.memory, self.redis, ttl=settings.ttl_s)
@@ -198,8 +210,9 @@ class _Storage:
             await self.cache.close()
 
 
-def _redis(policy: RedisPolicy, settings: CacheSettings, secret: bytes) -> RedisCache:
-    redis = RedisSettings(
+def redis_settings(policy: RedisPolicy, settings: CacheSettings) -> RedisSettings:
+    """Return how to use the Redis of a policy."""
+    return RedisSettings(
         url=policy.url,
         username=policy.username,
         password=_open(policy.password),
@@ -214,7 +227,6 @@ def _redis(policy: RedisPolicy, settings: CacheSettings, secret: bytes) -> Redis
         feed_length=settings.near_queries,
         feed_seconds=settings.ttl_s,
     )
-    return RedisCache(redis, secret)
 
 
 def _open(secret: SecretStr | None) -> str | None:

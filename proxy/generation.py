@@ -15,8 +15,9 @@ from proxy.breakers import Breakers
 from proxy.caches import Caches
 from proxy.errors import BadConfig, Mistake
 from proxy.listeners.feedback import FeedbackListener
+from proxy.memory import limit_figures, share_figures
 from proxy.policy_base import split_address
-from proxy.proof import Proof
+from proxy.proof import Proof, recorder
 from proxy.rerank_front import rerank_listener
 from proxy.scoring.cascade import Cascade
 from proxy.scoring.race import Race
@@ -25,13 +26,13 @@ from proxy.scoring.tiers import Tiers
 from proxy.scoring.traced import Traced
 from proxy.scoring.warm_up import Learner
 from proxy.store_front import Shared, StoreFront
-from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxy.leases import Holding
     from proxy.listeners.door import Door
+    from proxy.named_files import Stamps
     from proxy.policy import Model, Policy
     from proxy.policy_scoring import Scoring
     from proxy.proof import Steps
@@ -68,26 +69,40 @@ class Generation:
         build: Callable[[str, Model], ModelScorer],
         telemetry: Telemetry,
         pulse: Pulse,
+        files: Stamps,
     ) -> None:
         """Build everything, and open nothing; what `holding` can share is shared.
+
+        What has read a file is shared for as long as the file's stamp among `files` is the same.
 
         Raises:
             BadConfig: some setting can't be followed.
         """
         self.policy = policy
         self._holding = holding
+        self._files = files
         self._models = {
             name: holding.take(
                 "model",
-                (name, policy.models[name]),
+                (name, policy.models[name], files.get(f"models.{name}")),
                 partial(_traced, build, name, policy.models[name], telemetry),
+                usable=lambda model: not model.failed,
             )
             for name in policy.used_models
         }
         self._breakers = Breakers(policy, self._models, holding)
         self.caches = Caches(policy, self._breakers.tiers, holding)
         self._rankers = {scoring: self._ranker(scoring) for scoring in policy.scorings}
-        self.proof = holding.take("proof", self._proof_terms(), self._make_proof)
+        self._recorder = (
+            holding.take("recorder", (policy.record, policy.secret), partial(recorder, policy))
+            if policy.record is not None
+            else None
+        )
+        reference = policy.reference_scoring
+        judge = self._rankers.get(reference) if reference is not None else None
+        self.proof = holding.take(
+            "proof", self._proof_terms(judge), lambda: Proof(policy, judge, self._recorder)
+        )
         shared = Shared(
             self._rankers,
             telemetry,
@@ -114,7 +129,6 @@ class Generation:
             if policy.feedback is not None and self.proof.feedback is not None
             else None
         )
-        self._tasks = Tasks()
         self._loads: list[asyncio.Task[None]] = []
 
     @property
@@ -156,11 +170,20 @@ class Generation:
             for name, figures in self.caches.model_figures().items()
         }
 
+    def stores(self) -> dict[str, Mapping[str, object]]:
+        """Say of every store how it is, as JSON can hold it."""
+        return {front.store.name: front.standing() for front in self._stores}
+
     def figures(self) -> dict[str, Callable[[], Steps]]:
         """Return what tells the figures of its parts, by the name of their table."""
         return {
             "models": lambda: _by_name(self.caches.model_figures()),
             "caches": lambda: _by_name(self.caches.storage_figures()),
+            "connections": lambda: iter(
+                ((front.store.name,), {"connections": front.listener.connections}) for front in self._stores
+            ),
+            "memory": lambda: limit_figures(self.policy),
+            "shares": lambda: share_figures(self.policy),
             **self.proof.figures(),
         }
 
@@ -176,8 +199,10 @@ class Generation:
         """
         former = before.doors if before is not None else {}
         await self.caches.start()
+        if self._recorder is not None and self._holding.made(self._recorder):
+            self._recorder.start()
         if self._holding.made(self.proof):
-            await self.proof.start()
+            await self.proof.start(before.proof if before is not None else None)
         for front in self._stores:
             there = _place(front.store.listen, f"store {front.store.name}") in former
             await front.start(listen=not there)
@@ -185,11 +210,12 @@ class Generation:
             if place not in former and door in (self._rerank_api, self._feedback):
                 await door.start()
         self._loads = [
-            self._tasks.spawn(_load(name, model), f"load {name}")
+            self._holding.load(model, _load(name, model), f"load {name}")
             for name, model in self._models.items()
             if self._holding.made(model)
         ]
-        self._loads.append(self._tasks.spawn(self.caches.load(), "load query embedder"))
+        if (embedding := self.caches.load()) is not None:
+            self._loads.append(embedding)
 
     async def loaded(self) -> None:
         """Wait until every model is ready or has failed."""
@@ -209,37 +235,33 @@ class Generation:
         if mistakes:
             raise BadConfig(tuple(mistakes))
 
-    def succeed(self, former: Generation) -> None:
-        """Answer from now on what comes in at the addresses of `former`."""
+    async def succeed(self, former: Generation) -> None:
+        """Answer from now on what comes in at the addresses of `former`, and know what it has found out."""
+        if self.proof is not former.proof:
+            await self.proof.succeed(former.proof)
         theirs = former.doors
         for place, door in self.doors.items():
             if place in theirs:
                 door.succeed(theirs[place])
 
-    async def retire(self, heir: Generation, drain: float) -> None:
-        """Finish what has begun, and let go of everything that the heir does not use."""
-        taken = heir.doors
-        await asyncio.gather(
-            *(door.finish() if place in taken else door.close(drain) for place, door in self.doors.items())
-        )
-        await self._let_go()
+    def drain(self) -> None:
+        """Have every answer ask its client to connect elsewhere."""
+        for door in self.doors.values():
+            door.drain()
 
-    async def abandon(self, before: Generation) -> None:
-        """Close what was opened for a policy that is not taken."""
-        theirs = before.doors
-        await asyncio.gather(*(door.close(0) for place, door in self.doors.items() if place not in theirs))
-        await self._let_go()
+    async def stop(self, patience: float) -> int:
+        """Stop listening, unless somebody has taken over, and finish what has begun.
 
-    async def close(self, drain: float) -> None:
-        """Stop listening, give requests under way `drain` seconds, then let go of everything."""
-        await asyncio.gather(*(door.close(drain) for door in self.doors.values()))
-        await self._let_go()
+        Returns how many requests were cut off, as they took longer than `patience` seconds.
+        """
+        return sum(await asyncio.gather(*(door.close(patience) for door in self.doors.values())))
 
-    async def _let_go(self) -> None:
-        for front in self._stores:
+    async def close(self) -> None:
+        """Cut off what is still under way, and let go of everything that no other policy uses."""
+        await self.stop(0)
+        fronts, self._stores, self._rerank_api, self._feedback = self._stores, [], None, None
+        for front in fronts:
             await front.close()
-        self._stores, self._rerank_api, self._feedback = [], None, None
-        await self._tasks.close()
         await self._holding.release(*KINDS)
 
     def _ranker(self, scoring: Scoring) -> Ranker:
@@ -248,19 +270,15 @@ class Generation:
             "ranker", (scoring, tuple(tiers.values())), lambda: Ranker(stack(scoring, tiers))
         )
 
-    def _proof_terms(self) -> object:
+    def _proof_terms(self, judge: Ranker | None) -> object:
         """Return all that proof depends on."""
         policy = self.policy
-        reference = policy.reference_scoring
         return (
-            (policy.record, policy.feedback, policy.harm_guard, policy.secret),
+            (policy.feedback, policy.harm_guard, policy.secret, self._files.get("harm_guard")),
             tuple((rule.match, rule.experiment) for rule in policy.rules if rule.experiment is not None),
             any(rule.mode == "shadow" for rule in policy.rules),
-            self._rankers.get(reference) if reference is not None else None,
+            (judge, self._recorder),
         )
-
-    def _make_proof(self) -> Proof:
-        return Proof(self.policy, self._rankers, self._holding)
 
 
 def stack(scoring: Scoring, tiers: Mapping[str, Tier]) -> Scorer:

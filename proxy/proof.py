@@ -17,7 +17,6 @@ from proxy.evidence.feedback import Feedback
 from proxy.evidence.harm_guard import HarmGuard
 from proxy.evidence.probes import read_probes
 from proxy.evidence.shadow import ShadowStats
-from proxy.leases import Leases
 from proxy.records.recorder import Recorder
 from proxy.records.redaction import Redaction
 
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 
     from proxy.evidence.feedback import Judged
     from proxy.evidence.harm_guard import Change
-    from proxy.leases import Holding
     from proxy.model import Candidate
     from proxy.policy import Policy
-    from proxy.policy_scoring import Scoring
     from proxy.scoring.ranker import Ranked, Ranker
 
     # Figures by what tells them apart, each step some milliseconds of work.
@@ -41,29 +38,17 @@ T = TypeVar("T")
 class Proof:
     """Builds the parts, starts them, and lets go of them."""
 
-    def __init__(
-        self, policy: Policy, rankers: Mapping[Scoring, Ranker], holding: Holding | None = None
-    ) -> None:
-        """Take the policy, and the rankers of its scorings; a recorder that `holding` can share is shared.
-
-        Raises:
-            BadConfig: some setting can't be followed.
-        """
+    def __init__(self, policy: Policy, judge: Ranker | None, recorder: Recorder | None) -> None:
+        """Take the policy, what ranks as its harm guard's reference, and who records: others close these."""
         experiments = [rule.experiment for rule in policy.rules if rule.experiment is not None]
-        self._rankers = rankers
-        self._scoring = policy.reference_scoring
+        self._judge = judge
         secret = _secret(policy)
-        record, self._holding = policy.record, holding or Leases().holding()
-        self._recorder = (
-            self._holding.take("recorder", (record, policy.secret), lambda: Recorder(record, secret=secret))
-            if record is not None
-            else None
-        )
+        self._recorder = recorder
         self._guard = (
             HarmGuard(
                 policy.harm_guard,
                 preference=any(one.kind == "interleave" for one in experiments),
-                rank=self._reference if self._scoring is not None else None,
+                rank=self._reference if judge is not None else None,
                 on_change=self._changed,
                 secret=secret,
             )
@@ -96,19 +81,27 @@ class Proof:
         """Who hears what applications say was of use, if the policy has that."""
         return self._feedback
 
-    async def start(self) -> None:
-        """Read what is kept.
+    @property
+    def guard(self) -> HarmGuard | None:
+        """The harm guard, if the policy has one."""
+        return self._guard
+
+    async def start(self, former: Proof | None = None) -> None:
+        """Read what is kept, unless `former` is still at it, whom this will `succeed`.
 
         Raises:
             BadConfig: probes are wrong.
         """
         if self._guard is not None:
-            await self._guard.start()
-        if self._recorder is not None and self._holding.made(self._recorder):
-            self._recorder.start()
+            await self._guard.start(former.guard if former is not None else None)
+
+    async def succeed(self, former: Proof) -> None:
+        """Go on from what the harm guard of `former` has found out, if it is kept in the same place."""
+        if self._guard is not None and former.guard is not None:
+            await self._guard.succeed(former.guard)
 
     async def close(self) -> None:
-        """Write down what is to be kept; the recorder is let go of by who holds it."""
+        """Write down what is to be kept."""
         if self._feedback is not None:
             self._feedback.close()
         if self._guard is not None:
@@ -149,9 +142,8 @@ class Proof:
         return self._guard is not None and self._guard.reset(store, collection)
 
     async def _reference(self, query: str, candidates: Sequence[Candidate], deadline: float) -> Ranked:
-        assert self._scoring is not None, "asked only with a reference"
-        ranker = self._rankers[self._scoring]
-        return await ranker.rank(query, candidates, window=len(candidates), deadline=deadline)
+        assert self._judge is not None, "asked only with a reference"
+        return await self._judge.rank(query, candidates, window=len(candidates), deadline=deadline)
 
     def _judged(self, judged: Judged) -> None:
         # Ties say nothing about which order is better.
@@ -171,6 +163,16 @@ class Proof:
     def _changed(self, change: Change) -> None:
         if self._recorder is not None:
             self._recorder.tell_harm(**asdict(change))
+
+
+def recorder(policy: Policy) -> Recorder:
+    """Return what records as a policy says that has something recorded.
+
+    Raises:
+        BadConfig: an expression of `redact` can't be used.
+    """
+    assert policy.record is not None, "asked only where something is recorded"
+    return Recorder(policy.record, secret=_secret(policy))
 
 
 def check_proof(policy: Policy) -> None:

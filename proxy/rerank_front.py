@@ -42,5 +42,6 @@ def rerank_listener(
         scopes=Scopes(NAME, policy.cache, secret),
         telemetry=telemetry,
         pulse=pulse,
+        text=policy.telemetry.text,
     )
     return RerankApiListener(settings.listen, Gate(settings, states), service)

@@ -9,6 +9,7 @@ from proxy.codecs.chroma import ChromaCodec, ChromaNameBook
 from proxy.codecs.qdrant_http import QdrantHttpCodec, QdrantOptions
 from proxy.codecs.text import TextFields
 from proxy.listeners.http import HttpListener
+from proxy.listeners.http_connection import HttpLimits
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
 from proxy.policy import ChromaStore, QdrantStore
@@ -70,7 +71,14 @@ class StoreFront:
             secret=shared.secret,
         )
         host, port = split_address(store.listen)
-        self.listener = HttpListener(self._pipeline, self._upstream, host=host, port=port, name=store.name)
+        self.listener = HttpListener(
+            self._pipeline,
+            self._upstream,
+            host=host,
+            port=port,
+            name=store.name,
+            limits=HttpLimits(connections=policy.limits.connections, searches=policy.limits.searches),
+        )
 
     async def start(self, *, listen: bool) -> None:
         """Get ready to serve, and listen, unless the sockets come from elsewhere.
@@ -82,6 +90,17 @@ class StoreFront:
             await self._upstream.start()
         if listen:
             await self.listener.start()
+
+    def standing(self) -> dict[str, object]:
+        """Return how it is, as JSON can hold it: who is connected, and if the store was there of late."""
+        host, port = self.listener.address
+        return {
+            "kind": self.store.kind,
+            "listens": f"{host}:{port}",
+            "upstream": self.store.upstream,
+            "connections": self.listener.connections,
+            **self._upstream.sight.told(),
+        }
 
     async def close(self) -> None:
         """Drop what nobody waits for; the listener and the connections are closed by their owner."""

@@ -52,16 +52,18 @@ async def started():
         await app.close()
 
 
-async def test_it_is_alive_before_and_ready_after_its_models_are(started):
+async def test_it_is_alive_and_ready_before_and_warm_after_its_models_are(started):
     app = await started(NeverReady())
 
     assert await ask(app, "/live") == (200, {"status": "alive"})
-    assert await ask(app, "/ready") == (503, {"status": "warming", "models": {"default": "warming"}})
+    status, told = await ask(app, "/ready")
+    assert (status, told["models"], told["policy"]["generation"]) == (200, {"default": "warming"}, 1)
+    assert await ask(app, "/warm") == (503, {"status": "warming", "models": {"default": "warming"}})
 
     app = await started(Reversing())
     await app.loaded()
 
-    assert await ask(app, "/ready") == (200, {"status": "ready", "models": {"default": "ready"}})
+    assert await ask(app, "/warm") == (200, {"status": "warm", "models": {"default": "ready"}})
 
 
 async def test_what_models_tell_is_exported_from_any_thread():
@@ -89,7 +91,7 @@ async def test_the_event_loop_s_lateness_is_measured(started):
 
 
 async def test_the_admin_port_serves_nothing_else(started):
-    assert (await ask(await started(Reversing()), "/policy"))[0] == 404
+    assert (await ask(await started(Reversing()), "/reload"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,8 @@ async def test_a_model_that_fails_to_load_is_told_and_the_proxy_stays_up(started
     await app.loaded()
 
     assert (await ask(app, "/live"))[0] == 200
-    assert await ask(app, "/ready") == (503, {"status": "failed", "models": {"default": "failed"}})
+    assert (await ask(app, "/ready"))[0] == 200
+    assert await ask(app, "/warm") == (200, {"status": "warm", "models": {"default": "failed"}})
     await asyncio.sleep(0)
     assert {"background task failed", "model failed to load"} & set(caplog.messages)
 

@@ -38,10 +38,11 @@ async def test_an_open_breaker_is_told_and_does_not_make_the_pod_unready():
         for _ in range(2):
             await front.search()
 
-        ready = await front.admin("/ready")
+        ready, warm = await front.admin("/ready"), await front.admin("/warm")
         status, told = await front.admin("/status")
 
-    assert ready == (200, {"status": "ready", "models": {"jina": "open", "local": "ready"}})
+    assert (ready[0], ready[1]["status"]) == (200, "ready")
+    assert warm == (200, {"status": "warm", "models": {"jina": "open", "local": "ready"}})
     assert (status, told["status"]) == (200, "ready")
     jina, local = told["models"]["jina"], told["models"]["local"]
     assert (jina["state"], jina["reason"]) == ("open", "remote_error")

@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.purge is not None:
         return _purge(arguments.purge, arguments.before)
-    code = run_command.serve(recording(policy_from(arguments), arguments), arguments, arguments.seconds)
+    code = run_command.serve(
+        lambda: recording(policy_from(arguments), arguments), arguments, arguments.seconds
+    )
     if Path(arguments.folder).is_dir():
         _show(Path(arguments.folder))
     return code

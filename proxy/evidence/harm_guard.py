@@ -101,20 +101,42 @@ class HarmGuard:
         self._changed = False
         self._tasks = Tasks()
 
-    async def start(self) -> None:
-        """Read probes and what is kept.
+    async def start(self, former: HarmGuard | None = None) -> None:
+        """Read probes and what is kept, unless `former` is still at it, whom this will `succeed`.
 
         Raises:
             BadConfig: the probes are wrong.
         """
         if self._settings.probes is not None:
             self._probes = await asyncio.to_thread(read_probes, Path(self._settings.probes))
+        if self._file is None or (former is not None and self._goes_on_from(former)):
+            return
+        lines = await asyncio.to_thread(self._file.read)
+        if damaged := self._cases.restore(lines, self._now()):
+            _log.warning("evidence is damaged in part", extra={"dropped": damaged})
+        self._switch()
+        self._tasks.spawn(self._keep_on(self._file), "keep evidence")
+
+    async def succeed(self, former: HarmGuard) -> None:
+        """Go on from what another has found out, if it is kept in the same place; it keeps nothing any more.
+
+        What sources that this guard does not have were told is dropped.
+        """
+        if not self._goes_on_from(former):
+            return
+        await former._tasks.close()
+        # The file itself goes over: a write of his that is under way still comes before the next one.
+        self._file, former._file = former._file, None
+        for line in former._cases.lines():
+            self._cases.restore([line], self._now())
+            await asyncio.sleep(0)  # each takes some milliseconds
+        self._switch()
         if self._file is not None:
-            lines = await asyncio.to_thread(self._file.read)
-            if damaged := self._cases.restore(lines, self._now()):
-                _log.warning("evidence is damaged in part", extra={"dropped": damaged})
-            self._switch()
+            self._changed = True
             self._tasks.spawn(self._keep_on(self._file), "keep evidence")
+
+    def _goes_on_from(self, former: HarmGuard) -> bool:
+        return self._settings.file == former._settings.file
 
     async def close(self) -> None:
         """Write down what isn't yet."""

@@ -31,6 +31,11 @@ class Door:
         """The host and port that are listened on, once started."""
         return self._server.address
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self._server.connections
+
     async def start(self) -> None:
         """Listen.
 
@@ -46,13 +51,20 @@ class Door:
         self._server.hand_over(self._answer, self._limits)
         self._in_flight = self._server.turn.in_flight
 
-    async def finish(self) -> None:
-        """Wait, after somebody has taken over, until what came before has been answered."""
-        await self._in_flight.until_none()
+    def drain(self) -> None:
+        """Go on, but have every answer end its connection, so that clients connect elsewhere."""
+        self._server.drain()
 
-    async def close(self, grace: float) -> None:
-        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        await self._server.close(grace)
+    async def close(self, grace: float) -> int:
+        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them.
+
+        Returns how many were cancelled. Where somebody has taken over, the sockets are his: this waits until
+        what came before has been answered.
+        """
+        if self._server.turn.in_flight is self._in_flight:
+            return await self._server.close(grace)
+        await self._in_flight.until_none()
+        return 0
 
     async def _answer(self, request: web.BaseRequest, client: Connection) -> web.StreamResponse:
         raise NotImplementedError

@@ -35,6 +35,10 @@ class InFlight:
         """Mark the start of a request."""
         self._count += 1
 
+    def __len__(self) -> int:
+        """Count the requests."""
+        return self._count
+
     def end(self) -> None:
         """Mark the end of a request."""
         self._count -= 1
@@ -99,6 +103,11 @@ class HttpServer:
         self._turn = Turn(answer, InFlight())
         self.limits = limits
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._clients)
+
     def keeps_alive(self, request: web.BaseRequest) -> bool:
         """Say whether another request may follow on its connection."""
         return bool(request.keep_alive) and not self._draining
@@ -135,21 +144,30 @@ class HttpServer:
             raise BadConfig((Mistake(*self._owner, place, f"a free address; {why}"),)) from error
         self._tasks.spawn(self._sweep(), f"sweep {self._owner[0]}")
 
-    async def close(self, grace: float) -> None:
-        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them."""
-        if self._sockets is None:
-            return
-        self._sockets.close()
+    def drain(self) -> None:
+        """Go on, but have every answer end its connection."""
         self._draining = True
+
+    async def close(self, grace: float) -> int:
+        """Stop accepting, let the requests in flight end for up to `grace` seconds, then cancel them.
+
+        Returns how many were cancelled. Called again meanwhile, the shorter grace counts.
+        """
+        if self._sockets is None:
+            return 0
+        self._sockets.close()
+        self.drain()
         for client in tuple(self._clients):
             if not client.serving:
                 client.force_close()
         await self._in_flight.until_none(grace)
+        cut_off = len(self._in_flight)
         for client in tuple(self._clients):
             client.force_close()
         # Cancelled requests end at once; this only keeps what they use from being closed under them.
         await self._in_flight.until_none(1.0)
         await self._tasks.close()
+        return cut_off
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; the framework calls this for every head that it could parse."""

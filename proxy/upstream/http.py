@@ -20,6 +20,7 @@ from proxy.errors import UPSTREAM_JUNK, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, 
 from proxy.model import WireResponse
 from proxy.upstream.decoding import decode
 from proxy.upstream.http_headers import request_headers, response_headers
+from proxy.upstream.sight import Sight
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -63,11 +64,16 @@ class HttpUpstream:
         )
         self._connections = connections
         self._max_body = max_body
+        self.sight = Sight()
+        self._open = False
         self._pooled: aiohttp.ClientSession
         self._fresh: aiohttp.ClientSession
 
     async def start(self) -> None:
-        """Open the pool; connections are made when they are needed."""
+        """Open the pool, unless it is open; connections are made when they are needed."""
+        if self._open:
+            return
+        self._open = True
         self._pooled = self._session(
             aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=POOLED_IDLE)
         )
@@ -76,6 +82,9 @@ class HttpUpstream:
 
     async def close(self) -> None:
         """Close every connection."""
+        if not self._open:
+            return
+        self._open = False
         await self._pooled.close()
         await self._fresh.close()
 
@@ -133,6 +142,23 @@ class HttpUpstream:
         Raises:
             Unanswerable: there is no answer.
         """
+        try:
+            response = await self._sent(method, target, headers, body, again=again)
+        except Unanswerable as error:
+            self.sight.failed(error.fault.error)
+            raise
+        self.sight.answered()
+        return response
+
+    async def _sent(
+        self,
+        method: str,
+        target: str,
+        headers: CIMultiDict[str],
+        body: bytes | AsyncIterable[bytes] | None,
+        *,
+        again: bool,
+    ) -> aiohttp.ClientResponse:
         # The target is not split into path and query: `/x?` and `/x` are two targets, and stay so.
         url = self._origin.with_path(self._prefix + target, encoded=True)
         try:

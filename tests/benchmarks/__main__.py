@@ -39,6 +39,9 @@ BENCHMARKS = (
     "live_proof",
     "harm_week",
     "watching",
+    "tracing",
+    "reload",
+    "rolling",
 )
 
 

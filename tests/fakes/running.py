@@ -28,12 +28,17 @@ def running(
 
     `scorers` stand in for models of the policy; `warm` waits until the policy's own models are loaded.
     """
+
+    async def started() -> App:
+        app = App(policy, scorers=scorers)
+        await app.start()
+        return app
+
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="midrank")
     thread.start()
     try:
-        app = App(policy, scorers=scorers)
-        asyncio.run_coroutine_threadsafe(app.start(), loop).result(JOIN_TIMEOUT)
+        app = asyncio.run_coroutine_threadsafe(started(), loop).result(JOIN_TIMEOUT)
         try:
             if warm:
                 asyncio.run_coroutine_threadsafe(app.loaded(), loop).result(LOAD_TIMEOUT)
