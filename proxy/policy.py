@@ -17,6 +17,7 @@ from proxy.policy_base import Address, Secret, Strict, base_url
 from proxy.policy_breaker import Breaker, BreakerSettings, ModelSettings
 from proxy.policy_cache import CacheSettings
 from proxy.policy_evidence import Experiment, Feedback, HarmGuard, Record
+from proxy.policy_limits import Limits
 from proxy.policy_llm import LlmModel
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
@@ -225,7 +226,9 @@ class Policy(Strict):
     version: Literal[1] = Field(1, description="Version of this format.")
     stores: tuple[Store, ...] = Field((), description="The stores in front of which midrank listens.")
     models: dict[str, Model] = Field(
-        default={"default": LateInteractionModel(kind="late_interaction")}, description="Rerankers by name."
+        default={"default": LateInteractionModel(kind="late_interaction")},
+        min_length=1,
+        description="Rerankers by name.",
     )
     rules: tuple[Rule, ...] = Field((Rule(),), description="The first rule that matches a search decides.")
     rerank_api: RerankApi | None = Field(
@@ -247,6 +250,14 @@ class Policy(Strict):
     )
     harm_guard: HarmGuard | None = Field(
         None, description="Whether reranking does good is watched, collection by collection; not by default."
+    )
+    limits: Limits = Field(Limits(), description="What clients may have at once.")
+    memory_limit_mb: int | None = Field(
+        None,
+        ge=128,
+        le=1048576,
+        description="Memory that the process may take. Where the memory_mb of models and cache are more than "
+        "fits beside its code and its models, they are cut down. None: nine tenths of the container's limit.",
     )
     telemetry: TelemetrySettings = Field(TelemetrySettings(), description="What is told of searches.")
     admin: Admin | None = Field(

@@ -88,9 +88,9 @@ async def test_what_the_request_gives_the_store_is_a_deadline_too():
 
 async def test_a_late_event_loop_shortens_the_budget():
     async with exchanges(budget_ms=10_000) as here:
-        here.pulse.lag = 2.0
+        here.pulse.beat(2.02)
         assert await deadline_of(here) == pytest.approx(6.0, abs=0.5)
-        here.pulse.lag = 6.0
+        here.pulse.beat(6.02)
         assert story(await here.run(TEN)) == "passed no_budget"
 
 

@@ -97,6 +97,7 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ("", "(file): empty"),
         ("a: [", "(yaml): "),
         ("just words", "(file): 'just words' - should be a mapping"),
+        (GOOD + "models: {}", "models: {} - should have one item or more"),
         ("stores: []", "should have one or more stores, or a rerank_api"),
         ("stores: {}", "stores: {}"),
         ("stores: [5]", "stores[0]: 5 - should be a mapping"),

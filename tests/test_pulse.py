@@ -32,11 +32,27 @@ def test_a_lag_is_believed_at_once_and_fades():
 async def test_a_loop_that_is_held_up_is_found_late():
     pulse = Pulse()
     task = asyncio.get_running_loop().create_task(pulse.run())
+    assert pulse.lag == 0.0  # who asks wants it measured
     await asyncio.sleep(0)
     hold_up(0.06)
     await asyncio.sleep(0.03)
     task.cancel()
     assert pulse.lag > 0.02
+
+
+async def test_a_pulse_that_nobody_asks_for_rests():
+    pulse = Pulse(rest_after=2)
+    beats = []
+    pulse.beat = beats.append
+    task = asyncio.get_running_loop().create_task(pulse.run())
+    await asyncio.sleep(0.1)
+    unasked = len(beats)
+    assert pulse.lag == 0.0
+    await asyncio.sleep(0.2)
+    task.cancel()
+
+    assert unasked == 0
+    assert len(beats) == 2
 
 
 def hold_up(seconds: float) -> None:

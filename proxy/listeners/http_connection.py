@@ -44,6 +44,7 @@ class HttpLimits:
     body_timeout: float = 10.0
     idle_timeout: float = 75.0
     connections: int = 1024
+    searches: int = 256  # held at once; more are streamed through, unread
     search_body: int = 8 * 1024 * 1024  # larger searches are streamed through, unread
     learnt_body: int = 1024 * 1024  # larger passing answers are not shown to the exchange
     # Larger writes are not shown to it. One of 7.5 MiB, 1500 documents with 384 floats each, takes the event
@@ -55,7 +56,7 @@ class HttpLimits:
 class Connection(web.RequestHandler):
     """The server side of one client connection."""
 
-    __slots__ = ("_clients", "_limits", "_now", "_waiting_since", "answering", "serving")
+    __slots__ = ("_clients", "_limits", "_now", "_unused_since", "_waiting_since", "answering", "serving")
 
     def __init__(
         self,
@@ -80,6 +81,8 @@ class Connection(web.RequestHandler):
         self._now = loop.time
         # Since when the client owes us more of the message that it has begun.
         self._waiting_since: float | None = None
+        # Since when there is a connection on which nothing has ever been sent.
+        self._unused_since: float | None = None
         self.serving = False
         self.answering = False
 
@@ -90,6 +93,7 @@ class Connection(web.RequestHandler):
             self.refuse(Unanswerable(TOO_MANY_CONNECTIONS, "no more connections are taken"))
         else:
             self._clients.add(self)
+            self._unused_since = self._now()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection; a request that is being served is cancelled."""
@@ -102,6 +106,7 @@ class Connection(web.RequestHandler):
         # within one it runs only while the body is waited for, and starts anew with every byte of it.
         if self.serving is (self._waiting_since is not None):
             self._waiting_since = self._now()
+        self._unused_since = None
         super().data_received(data)
 
     def begin(self) -> None:
@@ -143,6 +148,8 @@ class Connection(web.RequestHandler):
 
     def check_patience(self, now: float) -> None:
         """Refuse the client if it has made us wait for too long."""
+        if self._unused_since is not None and now - self._unused_since > self._limits.idle_timeout:
+            self.force_close()
         if self._waiting_since is None:
             return
         limit = self._limits.body_timeout if self.serving else self._limits.head_timeout

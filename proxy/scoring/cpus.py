@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from proxy.scoring.cgroups import groups, read
 
 
 def usable_cpus() -> int:
@@ -28,7 +26,7 @@ def cgroup_quota(root: Path) -> float | None:
 
     Reads `cpu.max` (cgroup v2) or `cpu.cfs_quota_us` (v1) of the process's own group and of all above it.
     """
-    quotas = [quota for folder in _groups(root) if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in groups(root, "cpu") if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
 
 
@@ -39,42 +37,23 @@ def multiplies_bytes_exactly(root: Path = Path("/")) -> bool:
     2 x 255 x 127 does not fit, so the signed byte may have seven bits only. With these a cross-encoder's
     NDCG@10 was .013 below float32, with eight bits .001 (200 questions of SQuAD).
     """
-    if platform.machine().lower() in ("arm64", "aarch64"):
+    if not some_multiply_otherwise():
         return True
-    flags = next((line for line in _read(root / "proc/cpuinfo").splitlines() if line.startswith("flags")), "")
+    flags = next((line for line in read(root / "proc/cpuinfo").splitlines() if line.startswith("flags")), "")
     return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(flags.split())
 
 
-def _groups(root: Path) -> Iterator[Path]:
-    """Yield the folders that may hold a limit: per hierarchy the process's own group, and its ancestors."""
-    mount = root / "sys/fs/cgroup"
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "":
-            base = mount
-        elif "cpu" in controllers.split(","):
-            base = mount / controllers if (mount / controllers).is_dir() else mount / "cpu"
-        else:
-            continue
-        # Inside a container the path may be the host's and not exist here; the mount is then the own group.
-        group = PurePosixPath(path.lstrip("/"))
-        yield from (base / level for level in (group, *group.parents) if ".." not in level.parts)
+def some_multiply_otherwise() -> bool:
+    """Say whether CPUs of this architecture differ in how they multiply bytes: x86 does, ARM does not."""
+    return platform.machine().lower() not in ("arm64", "aarch64")
 
 
 def _quota(folder: Path) -> float | None:
-    if fields := _read(folder / "cpu.max").split():
+    if fields := read(folder / "cpu.max").split():
         quota, period = fields[0], fields[1] if len(fields) > 1 else "100000"
     else:
-        quota = _read(folder / "cpu.cfs_quota_us").strip()
-        period = _read(folder / "cpu.cfs_period_us").strip()
+        quota = read(folder / "cpu.cfs_quota_us").strip()
+        period = read(folder / "cpu.cfs_period_us").strip()
     if not (quota.isdigit() and period.isdigit() and int(period)):
         return None  # "max" (v2) or -1 (v1): no limit at this level
     return int(quota) / int(period)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -122,3 +122,26 @@ async def test_other_requests_do_not_wait_for_a_search(front):
         async with connected(listener.address) as searching, connected(listener.address) as other:
             searching.send(POST)
             assert (await other.ask(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
+
+
+async def test_of_many_searches_at_once_only_some_are_held(front):
+    """The others pass unread; and when the first are through, there is room for the next."""
+    begun, go_on = asyncio.Queue(), asyncio.Event()
+
+    async def slow(request):
+        begun.put_nowait(None)
+        await go_on.wait()
+        return WireResponse(200, CIMultiDictProxy(CIMultiDict()), b"run")
+
+    exchange = ClaimPosts(slow)
+    async with RawStore() as store:
+        listener = await front(store.url, exchange=exchange, limits=HttpLimits(searches=1))
+        async with connected(listener.address) as first, connected(listener.address) as second:
+            first.send(POST)
+            await begun.get()
+            passed = await second.ask(POST)
+            go_on.set()
+            assert (await first.answer()).body == b"run"
+            assert passed.all(b"x-midrank-reason") == [b"overloaded"]
+            assert store.requests[0].body == b"abc"
+            assert (await second.ask(POST)).body == b"run"

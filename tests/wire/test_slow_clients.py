@@ -21,6 +21,12 @@ async def test_half_a_head_is_refused_in_time(wired):
         assert not store.requests
 
 
+async def test_a_connection_that_is_never_used_is_closed_without_a_word(wired):
+    async with wired(limits=HttpLimits(head_timeout=BRIEF, idle_timeout=2 * BRIEF)) as (client, store):
+        assert await client.rest() == b""
+        assert not store.requests
+
+
 async def test_half_a_second_head_is_refused_in_time(wired):
     async with wired(limits=IMPATIENT) as (client, store):
         assert (await client.ask(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
