@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="local directory or hub id (default: the built-in one)",
     )
     parser.add_argument("--precision", choices=("int8", "fp32"), default="int8")
+    parser.add_argument(
+        "--every-cpu",
+        action="store_true",
+        help="also for CPUs unlike this one, as for an image that runs on other machines",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         prepared = prepare(
             arguments.model,
             precision=arguments.precision,
+            every_cpu=arguments.every_cpu,
             progress=lambda step, total, label: bar.update(
                 task, completed=step, total=total, description=label
             ),

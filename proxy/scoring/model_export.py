@@ -65,6 +65,9 @@ def _convert(files: ModelFiles, weight_bits: int | None, graph: Path, progress: 
         source = graph if weight_bits is None else graph.with_name("float32.onnx")
         export_with_torch(files.folder, source)
     if weight_bits is not None:
+        import proxy.scoring.quiet_runtime  # noqa: PLC0415, F401 (before the runtime is imported)
+
+        # isort: split
         from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 (slow to import)
 
         progress(1, 2, "quantising")

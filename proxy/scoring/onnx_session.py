@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from proxy.errors import BadConfig, Mistake
+from proxy.scoring.quiet_runtime import onnxruntime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Encoding
 
+_states = onnxruntime.capi.onnxruntime_pybind11_state
 # What the runtime says of a graph; the exceptions have no common base but `Exception`.
 _REFUSED = (
-    states.Fail,
-    states.InvalidArgument,
-    states.InvalidGraph,
-    states.InvalidProtobuf,
-    states.NoSuchFile,
-    states.NotImplemented,
-    states.RuntimeException,
+    _states.Fail,
+    _states.InvalidArgument,
+    _states.InvalidGraph,
+    _states.InvalidProtobuf,
+    _states.NoSuchFile,
+    _states.NotImplemented,
+    _states.RuntimeException,
 )
 
 
@@ -51,7 +51,6 @@ class OnnxModel:
         # A plan of buffers is kept for every length of text that was ever seen.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        onnxruntime.disable_telemetry_events()
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except _REFUSED as error:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from proxy.errors import BadConfig, Mistake
-from proxy.scoring.cpus import multiplies_bytes_exactly
+from proxy.scoring.cpus import multiplies_bytes_exactly, some_multiply_otherwise
 from proxy.scoring.model_files import locate, sha256
 from proxy.scoring.prepared import PreparedModel
 
@@ -46,25 +46,23 @@ def prepare(
     model: str,
     *,
     precision: Precision = "int8",
+    every_cpu: bool = False,
     progress: Progress = no_progress,
     key: str = "model",
 ) -> PreparedModel:
     """Fetch, export and quantise what is not there yet, in this process; `progress(step, total, label)`.
 
+    With `every_cpu` also for CPUs that multiply bytes otherwise than this one; returned is what is for this.
+
     Raises:
         BadConfig: the model cannot be had or cannot be exported.
     """
     files = locate(model, key=key, download=True)
-    prepared = _plan(files, precision)
-    if not prepared.graph.exists():
-        from proxy.scoring.model_export import export  # noqa: PLC0415 (imports onnx, which serving must not)
-
-        try:
-            export(files, _weight_bits(precision), prepared.graph, progress)
-        except _NOT_EXPORTED as error:
-            reason = str(error).partition("\n")[0]
-            raise _not_exported(model, key, f"cannot be exported: {reason}") from error
-    return prepared
+    own = _weight_bits(precision)
+    others = (7, 8) if every_cpu and own and some_multiply_otherwise() else ()
+    for bits in {own, *others}:
+        _make(files, bits, _plan(files, precision, bits), progress, key)
+    return _plan(files, precision, own)
 
 
 async def prepare_apart(model: str, *, precision: Precision, key: str = "model") -> PreparedModel:
@@ -85,7 +83,19 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 _NOT_EXPORTED = (OSError, ValueError, KeyError, ImportError, RuntimeError)
 
 
-def _plan(files: ModelFiles, precision: Precision) -> PreparedModel:
+def _make(files: ModelFiles, bits: int | None, prepared: PreparedModel, progress: Progress, key: str) -> None:
+    if prepared.graph.exists():
+        return
+    from proxy.scoring.model_export import export  # noqa: PLC0415 (imports onnx, which serving must not)
+
+    try:
+        export(files, bits, prepared.graph, progress)
+    except _NOT_EXPORTED as error:
+        reason = str(error).partition("\n")[0]
+        raise _not_exported(files.name, key, f"cannot be exported: {reason}") from error
+
+
+def _plan(files: ModelFiles, precision: Precision, weight_bits: int | None) -> PreparedModel:
     """Return what will be there once the model has been prepared."""
     shipped = files.shipped(precision)
     source = shipped or (files.weights if files.bert else files.shipped("fp32") or files.weights)
@@ -93,7 +103,7 @@ def _plan(files: ModelFiles, precision: Precision) -> PreparedModel:
     parts = (source, files.folder / "config.json", files.tokenizer)
     digest = hashlib.sha256("".join(map(sha256, parts)).encode()).hexdigest()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(files.name).name)
-    bits = None if shipped else _weight_bits(precision)
+    bits = None if shipped else weight_bits
     numbers = precision if bits in (None, 8) else f"{precision}-{bits}bit"
     graph = f"{name}-{digest[:16]}-{files.head}-{numbers}-v{GRAPH_VERSION}.onnx"
     return PreparedModel(
@@ -113,7 +123,7 @@ def _weight_bits(precision: Precision) -> int | None:
 
 
 def _prepare_apart(model: str, precision: Precision, key: str) -> PreparedModel:
-    prepared = _plan(locate(model, key=key), precision)
+    prepared = _plan(locate(model, key=key), precision, _weight_bits(precision))
     if not prepared.graph.exists():
         # -P: not what happens to be in the working directory under the name of our package.
         command = (sys.executable, "-P", "-m", "proxy.scoring.prepared_model", model, precision)

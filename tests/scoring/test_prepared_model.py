@@ -62,6 +62,23 @@ def test_nothing_but_graphs_is_left_in_the_cache(tiny_cross_encoder, tmp_path, m
     assert list(graph.parent.iterdir()) == [graph]
 
 
+@pytest.mark.parametrize(("machine", "graphs"), [("x86_64", 2), ("aarch64", 1)])
+def test_an_image_has_the_graph_of_every_cpu_it_may_run_on(
+    tiny_cross_encoder, tmp_path, monkeypatch, machine, graphs
+):
+    monkeypatch.setenv("MIDRANK_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    made = prepare(str(tiny_cross_encoder), every_cpu=True)
+    assert made == prepare(str(tiny_cross_encoder), progress=lambda *_: pytest.fail("made again"))
+    assert len(list(made.graph.parent.iterdir())) == graphs
+
+
+def test_floats_are_the_same_on_every_cpu(tiny_cross_encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIDRANK_CACHE_DIR", str(tmp_path))
+    graph = prepare(str(tiny_cross_encoder), precision="fp32", every_cpu=True).graph
+    assert list(graph.parent.iterdir()) == [graph]
+
+
 @pytest.mark.parametrize("changed", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_another_file_is_another_model(tiny_cross_encoder, changed):
     before = prepare(str(tiny_cross_encoder))
