@@ -1,17 +1,20 @@
 """The `midrank` command: one file per subcommand, see `commands`.
 
 Exit codes: 0 done, 1 failed while running, 2 the command line, policy or a model is wrong, 3 out of money,
-130 interrupted.
+130 interrupted; as process 1 of a container 143: told to stop before it served.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from proxy import __version__
 from proxy.errors import BadConfig
+from proxy.native_threads import bound_native_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
+    if os.getpid() == 1:
+        # The kernel keeps from process 1, which a container's is, all signals that it has no handler for.
+        signal.signal(signal.SIGTERM, _stop)
     try:
         return _run(arguments)
     except BadConfig as error:
@@ -29,9 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _stop(number: int, _frame: object) -> NoReturn:
+    """End as everybody else is ended by a signal; `midrank run` drains instead, once it serves."""
+    sys.exit(128 + number)
+
+
 def _run(arguments: Sequence[str] | None) -> int:
-    # Here, as loading all of them takes long enough for Ctrl-C to meet it.
+    bound_native_threads()
+    # Here, as loading takes long enough for Ctrl-C to meet it.
     from proxy.cli.commands import COMMANDS  # noqa: PLC0415
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # All of them are loaded only for who needs to be told of all.
+    named = arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
 
     parser = argparse.ArgumentParser(
         prog="midrank",
@@ -39,7 +55,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"midrank {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
+    for name in named:
+        module = COMMANDS[name]
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
         module.add_arguments(commands.add_parser(name, help=summary, description=summary))
     parsed = parser.parse_args(arguments)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -15,9 +17,14 @@ from proxy.policy_file import load_policy
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping
+
+    from proxy.policy import Policy
 
 # Seconds; clearing a cache waits for Redis, which has deadlines of its own.
 TIMEOUT = 10.0
+# Holds the key of a process that is named by its address; that of one named by its policy is in there.
+KEY_VARIABLE = "MIDRANK_ADMIN_KEY"
 # A process that listens on every address is asked on this machine's own: others it would refuse to obey.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 
@@ -34,6 +41,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
+class Admin(NamedTuple):
+    """Where a process is asked, and with which key, if there is one."""
+
+    host: str
+    port: int
+    key: str | None = None
+
+    def __str__(self) -> str:
+        """As in a policy."""
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def answered(
+    arguments: argparse.Namespace, method: str, path: str, show: Callable[[Mapping[str, object]], None]
+) -> int:
+    """Ask, have the answer shown, or print it as JSON, and return 0; say why there is none, and return 1.
+
+    Raises:
+        BadConfig: neither the policy nor the command line tells where to ask.
+    """
+    try:
+        answer = ask(arguments, method, path)
+    except Unanswered as failed:
+        print(f"midrank: {failed}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    else:
+        show(answer)
+    return 0
+
+
 def ask(arguments: argparse.Namespace, method: str, path: str) -> dict[str, object]:
     """Return the object that the process answers.
 
@@ -41,13 +80,20 @@ def ask(arguments: argparse.Namespace, method: str, path: str) -> dict[str, obje
         Unanswered: nobody answers, or not with a 200 or 202, or not with what midrank says.
         BadConfig: neither the policy nor the command line tells where to ask.
     """
-    listens, port = split_address(_admin_address(arguments))
-    host = LOOPBACK.get(listens, listens)
-    place = f"{f'[{host}]' if ':' in host else host}:{port}"
+    return ask_at(_admin(arguments), method, path)
+
+
+def ask_at(place: Admin, method: str, path: str) -> dict[str, object]:
+    """Return the object that the process at a place answers.
+
+    Raises:
+        Unanswered: as above.
+    """
     # Not urllib: that would ask a proxy of the environment.
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(place.host, place.port, timeout=TIMEOUT)
     try:
-        connection.request(method, path)
+        headers = {} if place.key is None else {"authorization": f"Bearer {place.key}"}
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         body = response.read()
     except OSError as error:
@@ -69,15 +115,34 @@ def ask(arguments: argparse.Namespace, method: str, path: str) -> dict[str, obje
     return answer
 
 
-def _admin_address(arguments: argparse.Namespace) -> str:
+def admin_of(policy: Policy) -> Admin | None:
+    """Return where a policy's process is asked; None where it can't be."""
+    if policy.admin is None:
+        return None
+    key = policy.admin.api_key
+    return _place(policy.admin.listen, key.get_secret_value().strip() if key is not None else None)
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """Return a part of an answer that is an object; an empty one if it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _admin(arguments: argparse.Namespace) -> Admin:
     if arguments.admin is not None:
         try:
-            return TypeAdapter(Address).validate_python(arguments.admin)
+            address = TypeAdapter(Address).validate_python(arguments.admin)
         except ValidationError as error:
             why = "should be HOST:PORT, for example 127.0.0.1:9000"
             raise BadConfig((Mistake("(command line)", "--admin", repr(arguments.admin), why),)) from error
-    policy = load_policy(arguments.policy)
-    if policy.admin is None:
+        return _place(address, os.environ.get(KEY_VARIABLE))
+    admin = admin_of(load_policy(arguments.policy))
+    if admin is None:
         why = "HOST:PORT there, or --admin for a process that was started with that"
         raise BadConfig((Mistake(str(arguments.policy), "admin", "missing", why),))
-    return policy.admin.listen
+    return admin
+
+
+def _place(address: str, key: str | None) -> Admin:
+    host, port = split_address(address)
+    return Admin(LOOPBACK.get(host, host), port, key)

@@ -5,10 +5,8 @@ It asks the process itself, through its admin address. Exit code 1 when that is 
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,18 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print the answer and return 0; return 1 where there is none, mistakes leave as `BadConfig`."""
-    try:
-        answer = admin_port.ask(arguments, METHODS[arguments.action], "/cache")
-    except admin_port.Unanswered as failed:
-        print(f"midrank: {failed}", file=sys.stderr)
-        return 1
-    if arguments.json:
-        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
-    elif arguments.action == "clear":
-        print(answer.get("status", "cleared"))
-    else:
-        Console().print(_table(answer))
-    return 0
+    cleared = arguments.action == "clear"
+    return admin_port.answered(
+        arguments, METHODS[arguments.action], "/cache", _tell_cleared if cleared else _tell_figures
+    )
+
+
+def _tell_cleared(answer: Mapping[str, object]) -> None:
+    print(answer.get("status", "cleared"))
+
+
+def _tell_figures(answer: Mapping[str, object]) -> None:
+    Console().print(_table(answer))
 
 
 def _table(figures: Mapping[str, object]) -> Table:

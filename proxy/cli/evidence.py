@@ -5,16 +5,15 @@ It asks the process itself, through its admin address. Exit code 1 when that is 
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from proxy.cli import admin_port
+from proxy.cli.admin_port import mapping
 from proxy.errors import BadConfig, Mistake
 
 if TYPE_CHECKING:
@@ -36,21 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print the answer and return 0; return 1 where there is none, mistakes leave as `BadConfig`."""
-    method, path = "GET", "/evidence"
     if arguments.action == "reset":
-        method, path = "DELETE", f"{path}?{_which(arguments)}"
-    try:
-        answer = admin_port.ask(arguments, method, path)
-    except admin_port.Unanswered as failed:
-        print(f"midrank: {failed}", file=sys.stderr)
-        return 1
-    if arguments.json:
-        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
-    elif arguments.action == "reset":
-        print(answer.get("status", "reset"))
-    else:
-        _print(answer)
-    return 0
+        return admin_port.answered(arguments, "DELETE", f"/evidence?{_which(arguments)}", _tell_reset)
+    return admin_port.answered(arguments, "GET", "/evidence", _print)
+
+
+def _tell_reset(answer: Mapping[str, object]) -> None:
+    print(answer.get("status", "reset"))
 
 
 def _which(arguments: argparse.Namespace) -> str:
@@ -81,22 +72,22 @@ def _print(answer: Mapping[str, object]) -> None:
 
 
 def _harm(answer: Mapping[str, object]) -> Iterator[Sequence[str]]:
-    collections = _mapping(answer.get("harm")).get("collections")
-    for one in map(_mapping, collections if isinstance(collections, list) else ()):
+    collections = mapping(answer.get("harm")).get("collections")
+    for one in map(mapping, collections if isinstance(collections, list) else ()):
         place = f"{one.get('store')}/{one.get('collection')}"
         yield place, *(str(one.get(key, "")) for key in ("state", "answers", "verdict"))
 
 
 def _experiments(answer: Mapping[str, object]) -> Iterator[Sequence[str]]:
-    for place, parts in _mapping(_mapping(answer.get("experiments")).get("collections")).items():
-        for kind, part in _mapping(parts).items():
-            told = _mapping(part)
+    for place, parts in mapping(mapping(answer.get("experiments")).get("collections")).items():
+        for kind, part in mapping(parts).items():
+            told = mapping(part)
             yield place, kind, str(told.get("verdict", told.get("note", "")))
 
 
 def _shadow(answer: Mapping[str, object]) -> Iterator[Sequence[str]]:
-    for place, told in _mapping(answer.get("shadow")).items():
-        figures = _mapping(told)
+    for place, told in mapping(answer.get("shadow")).items():
+        figures = mapping(told)
         if figures:
             yield place, *(_written(figures.get(name)) for name in SHADOW)
 
@@ -114,7 +105,3 @@ def _written(value: object) -> str:
     if not isinstance(value, int | float):
         return ""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}

@@ -23,6 +23,7 @@ from proxy.policy_admin import AdminSettings
 from proxy.policy_breaker import BreakerSettings
 from proxy.policy_cache import CacheSettings, RedisSettings, RuleCache, Semantic
 from proxy.policy_evidence import Experiment, Feedback, HarmGuard, Record
+from proxy.policy_limits import Limits
 from proxy.policy_llm import LlmModel, LlmPrices
 from proxy.policy_remote import RemoteModel
 from proxy.policy_rerank_api import RerankApi
@@ -61,6 +62,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("record", Record),
     ("feedback", Feedback),
     ("harm_guard", HarmGuard),
+    ("limits", Limits),
     ("telemetry", TelemetrySettings),
     ("admin", AdminSettings),
 )

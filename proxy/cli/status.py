@@ -1,75 +1,62 @@
-"""midrank status: Tell how the models of a running midrank are: ready, warming, failed or left alone.
+"""midrank status: Tell how a running midrank is: its stores, rules, models, and what became of searches.
 
-It asks the process itself, through its admin address. Exit code 1 when that is not there.
+It asks the process itself, through its admin address, and prints what `status_tables` makes of the answer.
+Exit code 1 when that is not there. With `--watch` it asks again and again, until Ctrl-C.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
-import orjson
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.live import Live
 
 from proxy.cli import admin_port
+from proxy.cli.status_tables import page
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-# Figures that say how a model is just now; `--json` has all of them.
-FIGURES = {"load": "load", "waiting": "waiting", "refused": "refused", "breaker_openings": "openings"}
+# Seconds between two looks.
+WATCH = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     admin_port.add_arguments(parser)
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=float,
+        const=WATCH,
+        metavar="SECONDS",
+        help=f"go on, and ask again every so many seconds (default {WATCH:g})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print the answer and return 0; return 1 where there is none, mistakes leave as `BadConfig`."""
-    try:
-        answer = admin_port.ask(arguments, "GET", "/status")
-    except admin_port.Unanswered as failed:
-        print(f"midrank: {failed}", file=sys.stderr)
-        return 1
-    if arguments.json:
-        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
-    else:
-        Console().print(_table(answer.get("models")))
-    return 0
+    if arguments.watch is not None and not arguments.json:
+        return _watch(arguments)
+    return admin_port.answered(arguments, "GET", "/status", _show)
 
 
-def _table(models: object) -> Table:
-    """Return a table with a row for every model."""
-    table = Table(box=None)
-    for title in ("model", "state", "why"):
-        table.add_column(title)
-    for title in FIGURES.values():
-        table.add_column(title, justify="right")
-    for name, told in _mapping(models).items():
-        model = _mapping(told)
-        figures = _mapping(model.get("figures"))
-        shown = (_written(figures.get(key)) for key in FIGURES)
-        table.add_row(escape(name), escape(str(model.get("state", ""))), escape(_why(model)), *shown)
-    return table
+def _show(answer: Mapping[str, object]) -> None:
+    Console().print(page(answer))
 
 
-def _why(model: Mapping[str, object]) -> str:
-    """Return why a model is left alone, and for how long."""
-    reason, seconds = model.get("reason"), model.get("next_try_s")
-    if reason is None or not isinstance(seconds, int | float):
-        return ""
-    return f"{reason}, tried again {f'in {seconds:.1f} s' if seconds else 'with the next search'}"
-
-
-def _written(value: object) -> str:
-    if not isinstance(value, int | float):
-        return ""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
+def _watch(arguments: argparse.Namespace) -> int:
+    """Show one answer in the place of the other; a process that goes away may come back."""
+    with Live(console=Console(), auto_refresh=False, transient=False) as live:
+        while True:
+            try:
+                live.update(page(admin_port.ask(arguments, "GET", "/status")), refresh=True)
+            except admin_port.Unanswered as failed:
+                if not sys.stdout.isatty():
+                    print(f"midrank: {failed}", file=sys.stderr)
+                    return 1
+                live.update(str(failed), refresh=True)
+            time.sleep(max(0.1, arguments.watch))

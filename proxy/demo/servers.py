@@ -47,7 +47,7 @@ def midrank(upstream: str, folder: Path) -> Iterator[str]:
     policy = folder / "policy.yaml"
     policy.write_text(yaml.safe_dump(_policy(upstream, folder / "matrices", port, admin), sort_keys=False))
     command = python("-m", "proxy", "run", "--policy", str(policy))
-    with running("midrank", command, folder / "midrank.log", f"http://127.0.0.1:{admin}/ready"):
+    with running("midrank", command, folder / "midrank.log", f"http://127.0.0.1:{admin}/warm"):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -118,7 +118,7 @@ def served(contender: Contender, store: Store, upstream: str | None, kept: Path 
         command = python("-m", "proxy", "run", "--policy", str(policy), "--log-level", "warning")
         quiet = {"OTEL_SDK_DISABLED": "true"}
         name = f"midrank with {contender.name}"
-        with running(name, command, Path(folder, "log"), f"http://{admin}/ready", quiet):
+        with running(name, command, Path(folder, "log"), f"http://{admin}/warm", quiet):
             yield Served(contender, store, f"http://{listen}", f"http://{admin}")
 
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.listeners.admin import AdminListener
+from tests.fakes import operated
 from tests.fakes.raw_http import RawStore
 from tests.fakes.served import served
 from tests.fakes.servers import nobody_listening
@@ -26,16 +26,9 @@ class Cache:
         return True
 
 
-class Admin:
+class Admin(operated.Admin):
     def __init__(self, cache, address="127.0.0.1:0"):
-        self._listener = AdminListener(address, dict, cache)
-
-    async def __aenter__(self):
-        await self._listener.start()
-        return self._listener.address[1]
-
-    async def __aexit__(self, *_):
-        await self._listener.close()
+        super().__init__(operated.Operated(cache=cache), address=address)
 
 
 def test_figures_are_a_table_for_people(capsys):

@@ -163,7 +163,7 @@ def test_flags_are_checked_as_a_file_is(arguments, complaint, capsys):
 def test_a_wrong_admin_flag_is_reported_as_a_wrong_key_is(policy_file, capsys):
     assert main(["run", "--policy", policy_file("mode: off"), "--admin", "foo"]) == 2
 
-    assert "admin: 'foo' - should be HOST:PORT" in capsys.readouterr().err
+    assert "admin.listen: 'foo' - should be HOST:PORT" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.listeners.admin import AdminListener
+from tests.fakes import operated
 from tests.fakes.served import served
 from tests.fakes.servers import nobody_listening
 
@@ -56,16 +56,12 @@ class Guard:
         return collection == "docs & more"
 
 
-class Admin:
+class Admin(operated.Admin):
     def __init__(self, guard):
-        self._listener = AdminListener("127.0.0.1:0", dict, evidence=guard)
+        super().__init__(operated.Operated(proof=guard))
 
     async def __aenter__(self):
-        await self._listener.start()
-        return f"127.0.0.1:{self._listener.address[1]}"
-
-    async def __aexit__(self, *_):
-        await self._listener.close()
+        return f"127.0.0.1:{await super().__aenter__()}"
 
 
 def show(capsys, known):

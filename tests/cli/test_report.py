@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.listeners.admin import AdminListener
+from tests.fakes.operated import Admin, Operated
 from tests.fakes.record_weeks import END, search, two_weeks, write
 from tests.fakes.served import served
 
@@ -85,21 +85,9 @@ def test_lines_that_are_no_records_are_told(records, capsys):
     assert "1 line of the records could not be read." in capsys.readouterr().out
 
 
-class Admin:
-    def __init__(self):
-        self._listener = AdminListener("127.0.0.1:0", lambda: {"jina": "open"}, details=dict)
-
-    async def __aenter__(self):
-        await self._listener.start()
-        return self._listener.address[1]
-
-    async def __aexit__(self, *_):
-        await self._listener.close()
-
-
 def test_what_a_running_midrank_tells_is_added(records, capsys):
     """One whose policy proves nothing has no evidence; the rest is told."""
-    with served(Admin) as port:
+    with served(lambda: Admin(Operated(told={"models": {"jina": {"state": "open"}}}))) as port:
         assert report(records, "--admin", f"127.0.0.1:{port}", "--json", "-") == 0
 
     told = capsys.readouterr()

@@ -98,7 +98,7 @@ def _midrank(address: Address, policy: Mapping[str, Any]) -> Iterator[Child]:
         path = Path(folder, "policy.yaml")
         path.write_bytes(orjson.dumps({"admin": f"{admin.host}:{admin.port}", **policy}))  # JSON is YAML
         with _process([sys.executable, "-m", "proxy", "run", "--policy", str(path)]) as log:
-            _wait_until_it_answers(f"{admin.url}/ready", log)
+            _wait_until_it_answers(f"{admin.url}/warm", log)
             yield Child(address, log.process.pid, admin)
 
 

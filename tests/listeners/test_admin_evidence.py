@@ -1,4 +1,4 @@
-"""The admin port on proof: everyone may read what is known, this machine alone may have it forgotten."""
+"""The admin port on proof: operators may read what is known, this machine alone may have it forgotten."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 
 from proxy.listeners.admin import AdminListener
+from proxy.policy_admin import AdminSettings
+from tests.fakes.operated import Operated
 
 KNOWN = {"harm": {"collections": [{"store": "chroma", "collection": "a/b c", "state": "open"}]}}
 
@@ -29,14 +31,14 @@ async def admin():
     listeners = []
 
     async def start(guard=None):
-        listener = AdminListener("127.0.0.1:0", dict, evidence=guard)
+        listener = AdminListener(AdminSettings(listen="127.0.0.1:0"), Operated(proof=guard))
         listeners.append(listener)
         await listener.start()
         return listener
 
     yield start
     for listener in listeners:
-        await listener.close()
+        await listener.close(0)
 
 
 async def ask(listener, method, params=None, **headers):
@@ -100,7 +102,7 @@ async def test_nothing_that_a_page_may_send_unasked_resets(admin, method):
 
     status, _, headers = await ask(await admin(guard), method)
 
-    assert (status, headers["allow"]) == (405, "GET, DELETE")
+    assert (status, headers["allow"]) == (405, "GET, HEAD, DELETE")
     assert guard.resets == []
 
 
