@@ -101,6 +101,11 @@ def followed(policy: Policy, root: Path = Path("/")) -> Policy:
     return policy.model_copy(update={"memory_limit_mb": limit, "models": models, "cache": cache})
 
 
+def shares_of(policy: Policy) -> Mapping[str, int]:
+    """Return the MB that each cache of a policy may take, by the name of its share."""
+    return _wishes(policy)
+
+
 def limit_figures(policy: Policy) -> Steps:
     """Tell the limit of a policy that is followed, in bytes; nothing where there is none."""
     if policy.memory_limit_mb is not None:
@@ -109,7 +114,7 @@ def limit_figures(policy: Policy) -> Steps:
 
 def share_figures(policy: Policy) -> Steps:
     """Tell what each cache of a policy may take, in bytes, by the name of its share."""
-    for name, share in _wishes(policy).items():
+    for name, share in shares_of(policy).items():
         yield (name,), {"share": float(share * MB)}
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy import __version__
+from proxy.memory import shares_of
 from proxy.policy_shown import shown
 from proxy.scoring.cpus import cgroup_quota, usable_cpus
 from proxy.telemetry.process import usage
@@ -106,7 +107,12 @@ class Operations:
             "models": {name: {"state": state, **details.get(name, {})} for name, state in states.items()},
             "caches": now.caches.storage_figures(),
             "recent": {f"{minutes}m": self._recent(60 * minutes) for minutes in WINDOWS},
-            "process": {**process, "loop_lag_ms": round(self._pulse.lag * 1000, 2)},
+            "process": {
+                **process,
+                "memory_limit_mb": now.policy.memory_limit_mb,
+                "memory_shares_mb": shares_of(now.policy),
+                "loop_lag_ms": round(self._pulse.lag * 1000, 2),
+            },
         }
 
     def _recent(self, seconds: float) -> dict[str, object]:

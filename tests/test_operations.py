@@ -45,6 +45,7 @@ async def test_all_is_told_of_searches_stores_rules_and_models():
     assert [one["model"] for one in rule["models"]] == ["better", "fast"]
     assert told["caches"]["memory"].keys() >= {"hits", "entries", "bytes"}
     assert told["process"].keys() >= {"cpus", "cpu_quota", "threads", "loop_lag_ms"}
+    assert told["process"]["memory_shares_mb"] == {"models.better": 256, "models.fast": 256, "cache": 64}
     assert told["policy"]["generation"] == 1
 
 

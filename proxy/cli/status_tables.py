@@ -60,13 +60,18 @@ def _headline(told: Mapping[str, object]) -> Text:
         f"policy {policy.get('generation', '')}",
         f" {str(policy.get('sha256', ''))[:12]}".rstrip(),
         f"  since {str(policy.get('loaded_at', ''))[:19]}\n",
-        f"memory {_megabytes(process.get('memory_bytes'))}  threads {_count(process.get('threads'))}"
-        f"  CPUs {_count(process.get('cpus'))}  descriptors {_count(process.get('descriptors'))}"
-        f" of {_count(process.get('descriptors_limit'))}  loop late {_number(process.get('loop_lag_ms'))} ms",
+        f"memory {_megabytes(process.get('memory_bytes'))}{_limit(process.get('memory_limit_mb'))}"
+        f"  threads {_count(process.get('threads'))}  CPUs {_count(process.get('cpus'))}"
+        f"  descriptors {_count(process.get('descriptors'))} of {_count(process.get('descriptors_limit'))}"
+        f"  loop late {_number(process.get('loop_lag_ms'))} ms",
     )
     if (rejected := policy.get("rejected")) is not None:
         line.append(f"\nthe policy on disk is not in use:\n{rejected}", "red")
     return line
+
+
+def _limit(limit_mb: object) -> str:
+    return f" of {limit_mb} MB" if isinstance(limit_mb, int) else ""
 
 
 def _stores(stores: Mapping[str, object]) -> Table:

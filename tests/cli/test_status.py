@@ -71,7 +71,13 @@ TOLD = {
         "redis": {"up": 0.0, "hits": 0, "misses": 0},
     },
     "recent": {"1m": {}, "5m": {"chroma": SEARCHES}, "15m": {"chroma": SEARCHES}},
-    "process": {"memory_bytes": 104857600, "threads": 5, "cpus": 2, "loop_lag_ms": 1.25},
+    "process": {
+        "memory_bytes": 104857600,
+        "memory_limit_mb": 900,
+        "threads": 5,
+        "cpus": 2,
+        "loop_lag_ms": 1.25,
+    },
 }
 
 
