@@ -16,9 +16,7 @@ _BEAT = 0.02
 _KEPT = 0.87
 # The loop's clock counts milliseconds: less than this is no lag.
 _RESOLUTION = 0.0015
-
-
-# A second.
+# Beats after which it rests, unless somebody has asked since: a second.
 _REST_AFTER = 50
 
 
