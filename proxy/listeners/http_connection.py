@@ -44,7 +44,7 @@ class HttpLimits:
     body_timeout: float = 10.0
     idle_timeout: float = 75.0
     connections: int = 1024
-    searches: int = 256  # held at once; more are streamed through, unread
+    searches: int = 512  # held at once; more are streamed through, unread
     search_body: int = 8 * 1024 * 1024  # larger searches are streamed through, unread
     learnt_body: int = 1024 * 1024  # larger passing answers are not shown to the exchange
     # Larger writes are not shown to it. One of 7.5 MiB, 1500 documents with 384 floats each, takes the event
