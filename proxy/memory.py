@@ -7,6 +7,7 @@ not fit is cut down before anything is built.
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,7 +68,7 @@ def divide(policy: Policy, limit: int | None) -> Division:
     room = limit - needed
     if room < LEAST_MB * len(wishes):
         least = needed + LEAST_MB * len(wishes)
-        raise BadConfig((Mistake("(policy)", "memory_limit_mb", f"{limit} MB", f"{least} MB or more here"),))
+        raise BadConfig((_too_little(limit, least, of_container=policy.memory_limit_mb is None),))
     # Each gets the least, and of the rest as much as its part in all wishes.
     spare, wanted = room - LEAST_MB * len(wishes), max(1, total - LEAST_MB * len(wishes))
     shares = {
@@ -116,6 +117,15 @@ def share_figures(policy: Policy) -> Steps:
     """Tell what each cache of a policy may take, in bytes, by the name of its share."""
     for name, share in shares_of(policy).items():
         yield (name,), {"share": float(share * MB)}
+
+
+def _too_little(limit: int, least: int, *, of_container: bool) -> Mistake:
+    """Say what to raise: the policy's limit, or the container's, of which `limit` and `least` are a share."""
+    if not of_container:
+        return Mistake("(policy)", "memory_limit_mb", f"{limit} MB", f"{least} MB or more here")
+    there, enough = round(limit / CONTAINER_SHARE), math.ceil(least / CONTAINER_SHARE)
+    told = f"{there} MB, of which {CONTAINER_SHARE:.0%} are used"
+    return Mistake("(container)", "memory limit", told, f"{enough} MB or more here")
 
 
 def _wishes(policy: Policy) -> dict[str, int]:

@@ -257,7 +257,8 @@ class Policy(Strict):
         ge=128,
         le=1048576,
         description="Memory that the process may take. Where the memory_mb of models and cache are more than "
-        "fits beside its code and its models, they are cut down. None: nine tenths of the container's limit.",
+        "fits beside its code and its models, they are cut down. None: nine tenths of the container's limit. "
+        "A policy with another model takes over once that is loaded: until then both are in memory.",
     )
     telemetry: TelemetrySettings = Field(TelemetrySettings(), description="What is told of searches.")
     admin: Admin | None = Field(

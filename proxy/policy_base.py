@@ -19,8 +19,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def is_host(name: str) -> bool:
+    """Say whether a name can be looked up at all: one with an empty label, as in `a..b`, can't."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value) or split_address(value)[1] > 65535:
+    good = _ADDRESS.fullmatch(value) and is_host(split_address(value)[0])
+    if not good or split_address(value)[1] > 65535:
         raise ValueError("should be HOST:PORT, for example 127.0.0.1:8001 or [::1]:8001")
     return value
 
@@ -42,7 +51,7 @@ def base_url(value: str, *, like: str, instead: str) -> str:
         port = url.port or 80
     except ValueError:
         port = 0
-    if url.scheme not in ("http", "https") or not url.hostname or not port:
+    if url.scheme not in ("http", "https") or not is_host(url.hostname or "") or not port:
         raise ValueError(f"should be a URL like {like}")
     if url.username or url.password or url.query or url.fragment:
         raise ValueError(f"should hold no credentials, query or fragment: {instead}")

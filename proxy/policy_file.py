@@ -11,25 +11,31 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from proxy.errors import BadConfig, Mistake
+from proxy.places import VARIABLE
 from proxy.policy import Policy
+from proxy.policy_scoring import Scored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
-# A policy is reviewed by people; anything longer, or an alias bomb that expands beyond this, is not one.
+# A policy is reviewed by people; anything longer or deeper, or an alias that expands beyond this, is not one.
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
+MAX_DEPTH = 50
+# Characters of a key that is shown whole; a longer one is none of ours, and may be a misplaced secret.
+_LONGEST_KEY = 24
 
 Key = tuple[str | int, ...]
 # Keys whose values are never shown, not even as they were written.
 _SECRET_KEYS = frozenset(("secret", "password", "sentinel_password", "api_key", "api_key_file"))
+# The model of those who name none.
+_DEFAULT = Scored.model_fields["rerank"].default[0]
 _REDIS_URL = ("redis", "url")
 # The query of a URL, and its fragment.
 _QUERY = re.compile(r"([?#]).+", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def load_policy(
@@ -82,6 +88,15 @@ def parse_policy(text: str, *, file: str, environment: Mapping[str, str], admin:
     return policy
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads no timestamps: a policy has none, and some that look like one are none."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as the library has it
+        first: [one for one in resolvers if one[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class _Source:
     """The YAML text's lines by key path, and the mistakes found so far."""
 
@@ -93,7 +108,8 @@ class _Source:
 
     def read(self, text: str) -> Any:
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = _Loader(text)
+            node = loader.get_single_node()
             if node is None:
                 raise BadConfig(
                     (Mistake(self.file, "(file)", "empty", "a policy with stores or a rerank_api"),)
@@ -101,18 +117,23 @@ class _Source:
             self._walk(node, ())
             if self.mistakes:
                 raise BadConfig(tuple(self.mistakes))
-            return yaml.safe_load(text)
+            return loader.construct_document(node)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             # Behind a quotation mark the file itself is quoted, and that line may be the one with the secret.
             what = re.split("['\"]", getattr(error, "problem", None) or "not YAML")[0].strip()
             line = mark.line + 1 if mark else None
             raise BadConfig((Mistake(self.file, "(yaml)", what, "valid YAML", line),)) from error
+        except (ValueError, KeyError, AttributeError, RecursionError) as error:
+            # What the library raises for values that their tags don't fit (`!!int x`), and endless brackets.
+            raise BadConfig((Mistake(self.file, "(yaml)", "not YAML", "valid YAML"),)) from error
 
     def _walk(self, node: yaml.Node, key: Key) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise BadConfig((Mistake(self.file, "(file)", "too many values", f"at most {MAX_NODES} values"),))
+        if len(key) > MAX_DEPTH:
+            raise BadConfig((Mistake(self.file, "(file)", "nested too deep", f"at most {MAX_DEPTH} levels"),))
         self._lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
@@ -165,16 +186,20 @@ class _Source:
 
     def cross_check(self, data: Any) -> None:
         """Check what spans several keys: names that must exist, or be distinct."""
-        models = _at(data, ("models",)) or {"default": None}
+        given = _at(data, ("models",))
+        models = given if isinstance(given, dict) and given else {_DEFAULT: None}
+        known = f"a name under `models`: {', '.join(map(str, models))}"
         rules: list[Key] = [("rules", place) for place, _ in enumerate(_list(_at(data, ("rules",))))]
         for asks in (*rules, ("rerank_api",)):
             for index, name in enumerate(_list(_at(data, (*asks, "rerank")))):
                 if name not in models:
-                    known = f"a name under `models`: {', '.join(map(str, models))}"
                     self.mistakes.append(self._mistake((*asks, "rerank", index), repr(name), known))
+        if _DEFAULT not in models:
+            left_out = f"left out, which means `{_DEFAULT}`"
+            for asks in _without_rerank(data):
+                self.mistakes.append(self._mistake((*asks, "rerank"), left_out, known))
         reference: Key = ("harm_guard", "reference")
         if (name := _at(data, reference)) is not None and name not in models:
-            known = f"a name under `models`: {', '.join(map(str, models))}"
             self.mistakes.append(self._mistake(reference, repr(name), known))
         self._cross_check_addresses(data)
 
@@ -225,7 +250,7 @@ def _substitute(value: Any, key: Key, variable: Callable[[Key, str, str | None],
     if isinstance(value, list):
         return [_substitute(item, (*key, index), variable) for index, item in enumerate(value)]
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda found: variable(key, found[1], found[2]), value)
+        return VARIABLE.sub(lambda found: variable(key, found[1], found[2]), value)
     return value
 
 
@@ -239,6 +264,17 @@ def _without_tags(loc: tuple[int | str, ...], data: Any) -> Key:
         if not isinstance(here, str):  # one stands for a mapping: `admin: HOST:PORT` for its `listen`
             key = (*key, step)
     return key
+
+
+def _without_rerank(data: Any) -> Iterator[Key]:
+    """Yield what reranks, and names no models for it: the implied rule, too, where there are no others."""
+    if _at(data, ("rules",)) is None and _list(_at(data, ("stores",))):
+        yield ("rules", 0)
+    asks: list[Key] = [("rules", place) for place, _ in enumerate(_list(_at(data, ("rules",))))]
+    for key in (*asks, ("rerank_api",)):
+        asking = _at(data, key)
+        if isinstance(asking, dict) and "rerank" not in asking and asking.get("mode") not in (False, "off"):
+            yield key
 
 
 def _authority(url: Any) -> str | None:
@@ -286,14 +322,21 @@ def _kind_of(model: type[BaseModel]) -> str | None:
 
 
 def _dotted(key: Key) -> str:
-    return (
-        "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key).lstrip(".") or "(file)"
-    )
+    return "".join(map(_step, key)).lstrip(".") or "(file)"
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if len(step) <= _LONGEST_KEY else f".{step[:8]}..."
 
 
 def _shown(key: Key, value: Any) -> str:
     """Return a value for people, but nothing that is secret or may hold something that is."""
     secret = key[-2:] == _REDIS_URL or not _SECRET_KEYS.isdisjoint(key[-1:])
+    if isinstance(value, str):  # what is no address and no kind at all may be a key in the wrong place
+        secret |= key == ("admin",) and ":" not in value
+        secret |= key[-1:] == ("kind",) and len(value) > _LONGEST_KEY
     return "(not shown)" if secret else _short(_open(value))
 
 

@@ -30,6 +30,14 @@ def policy(memory_mb=64, **models):
     )
 
 
+def contained(root, limit_mb):
+    """Write what a process reads in a container with a limit."""
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": str(limit_mb * 2**20)}
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+
+
 def test_where_all_fits_everybody_has_what_the_policy_gives():
     asked = policy(a=late(256), b=late(128))
 
@@ -83,7 +91,20 @@ def test_without_any_limit_none_is_told():
 
 def test_too_little_for_code_and_models_is_a_mistake_that_says_what_would_do():
     with pytest.raises(BadConfig, match=r"memory_limit_mb: 128 MB - .* MB or more"):
-        divide(policy(a=late(256)), 128)
+        divide(policy(a=late(256)).model_copy(update={"memory_limit_mb": 128}), 128)
+
+
+def test_where_the_container_is_too_small_its_limit_is_blamed(tmp_path):
+    asked = policy(a=late(256))
+    contained(tmp_path, 128)
+    with pytest.raises(BadConfig) as refused:
+        followed(asked, tmp_path)
+
+    (mistake,) = refused.value.mistakes
+    assert (mistake.file, mistake.key) == ("(container)", "memory limit")
+    assert mistake.value == "128 MB, of which 90% are used"
+    contained(tmp_path, int(mistake.allowed.split()[0]))
+    followed(asked, tmp_path)
 
 
 def test_models_that_run_elsewhere_need_nothing_here():
@@ -133,10 +154,7 @@ def test_a_container_s_limit_is_read_as_kubernetes_sets_it(tmp_path, files, limi
 
 
 def test_a_policy_without_a_limit_takes_nine_tenths_of_the_container_s(tmp_path):
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
-    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
-    (tmp_path / "sys/fs/cgroup/memory.max").write_text(str(1000 * 2**20))
+    contained(tmp_path, 1000)
 
     assert limit_of(policy(a=late(8)), tmp_path) == 900
     assert limit_of(policy(a=late(8)).model_copy(update={"memory_limit_mb": 500}), tmp_path) == 500

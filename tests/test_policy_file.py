@@ -103,6 +103,16 @@ def test_every_mistake_is_told_at_once_with_line_key_value_and_what_is_allowed()
         ("stores: [5]", "stores[0]: 5 - should be a mapping"),
         (GOOD + "stores: []", "stores: given twice - each key once"),
         (GOOD + "extra: 1", "extra: unknown key"),
+        (GOOD + "x: !!int y", "(yaml): not YAML - valid YAML"),
+        (GOOD + "x: !!bool y", "(yaml): not YAML - valid YAML"),
+        (GOOD + "x: !!timestamp y", "(yaml): not YAML - valid YAML"),
+        (GOOD + "x: " + "[" * 5000, "(yaml): not YAML - valid YAML"),
+        (GOOD + "x: " + "[" * 60 + "]" * 60, "(file): nested too deep - at most 50 levels"),
+        (GOOD + "x: &a [*a]", "(file): nested too deep - at most 50 levels"),
+        (GOOD + "models: 5", "models: 5 - should be a"),
+        (GOOD.replace("127.0.0.1:8000", "a..b:1"), "stores[0].upstream: 'http://a..b:1' - should be a URL"),
+        (GOOD.replace("127.0.0.1:8001", "a..b:1"), "stores[0].listen: 'a..b:1' - should be HOST:PORT"),
+        (GOOD + "cache: {redis: {url: 'redis://a..b'}}", "a host of a Redis URL is HOST or HOST:PORT"),
         (GOOD + "admin: 70000", "admin: 70000"),
         (GOOD + "admin: 127.0.0.1:8001", "stores[0].listen: '127.0.0.1:8001' - an address of its own"),
         (GOOD.replace("8001", "8000"), "stores[0].listen: '127.0.0.1:8000' - an address of its own"),
@@ -283,3 +293,48 @@ def test_a_cache_is_switched_off_and_on_in_one_word():
 
     assert [rule.cache.exact for rule in policy.rules] == ["off", "shared", "shared"]
     assert [rule.cache.semantic is None for rule in policy.rules] == [True, False, True]
+
+
+ELSEWHERE = "models: {r: {kind: remote, dialect: tei, url: 'http://127.0.0.1:9'}}\n"
+LEFT_OUT = "rerank: left out, which means `default` - a name under `models`: r"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (GOOD + ELSEWHERE, f"policy.yaml:1: rules[0].{LEFT_OUT}"),
+        (GOOD + ELSEWHERE + "rules: [{rerank: [r]}, {}]", f"policy.yaml:6: rules[1].{LEFT_OUT}"),
+        (ELSEWHERE + "rerank_api: {listen: 127.0.0.1:9}", f"policy.yaml:2: rerank_api.{LEFT_OUT}"),
+    ],
+)
+def test_a_model_that_is_named_by_being_left_out_has_to_be_there(text, complaint):
+    assert mistakes_of(text.lstrip()) == [complaint]
+
+
+def test_where_nothing_is_reranked_no_model_is_missed():
+    off = parse(GOOD + ELSEWHERE + "rules: [{mode: off}]")
+    no_store = parse(ELSEWHERE + "rerank_api: {listen: 127.0.0.1:9, rerank: [r]}")
+
+    assert (off.used_models, no_store.used_models) == ((), ("r",))
+
+
+def test_what_looks_like_a_date_is_a_text():
+    assert parse(GOOD + "    name: 2001-99-99").stores[0].name == "2001-99-99"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "{0}: 1",
+        "admin: {0}",
+        "models: {{a: {{kind: {0}}}}}",
+        "models: {{a: {{kind: remote, {0}: 1}}}}",
+        "? {0}\n? {0}",
+    ],
+)
+def test_a_secret_in_the_place_of_something_else_is_not_told(parts):
+    secret = "hunter2-and-what-else-keys-are-made-of"
+    found = mistakes_of(GOOD + parts.format(secret))
+
+    assert found
+    assert secret[:10] not in "".join(found)

@@ -140,6 +140,7 @@ def _read_host(text: str, default_port: int) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # raises where no name is like that, as `a..b`
     except ValueError:
         host, port = None, None
     if not host:

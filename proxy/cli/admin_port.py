@@ -12,7 +12,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from proxy.errors import BadConfig, Mistake
-from proxy.policy_base import Address, split_address
+from proxy.places import Place, asked_at
+from proxy.policy_base import Address
 from proxy.policy_file import load_policy
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 # Holds the key of a process that is named by its address; that of one named by its policy is in there.
 KEY_VARIABLE = "MIDRANK_ADMIN_KEY"
-# A process that listens on every address is asked on this machine's own: others it would refuse to obey.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 
 
 class Unanswered(Exception):
@@ -44,13 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Admin(NamedTuple):
     """Where a process is asked, and with which key, if there is one."""
 
-    host: str
-    port: int
+    place: Place
     key: str | None = None
-
-    def __str__(self) -> str:
-        """As in a policy."""
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 def answered(
@@ -83,19 +77,22 @@ def ask(arguments: argparse.Namespace, method: str, path: str) -> dict[str, obje
     return ask_at(_admin(arguments), method, path)
 
 
-def ask_at(place: Admin, method: str, path: str) -> dict[str, object]:
-    """Return the object that the process at a place answers.
+def ask_at(admin: Admin, method: str, path: str, timeout: float = TIMEOUT) -> dict[str, object]:
+    """Return the object that the process at a place answers, within so many seconds of silence.
 
     Raises:
         Unanswered: as above.
     """
     # Not urllib: that would ask a proxy of the environment.
-    connection = http.client.HTTPConnection(place.host, place.port, timeout=TIMEOUT)
+    place, key = admin
+    connection = http.client.HTTPConnection(*place, timeout=timeout)
     try:
-        headers = {} if place.key is None else {"authorization": f"Bearer {place.key}"}
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
         body = response.read()
+    except UnicodeError as error:
+        raise Unanswered(f"{place}: no name of a host") from error
     except OSError as error:
         why = error.strerror or "no answer in time"
         raise Unanswered(f"{place}: {why}; is midrank running, with this admin address?") from error
@@ -120,7 +117,7 @@ def admin_of(policy: Policy) -> Admin | None:
     if policy.admin is None:
         return None
     key = policy.admin.api_key
-    return _place(policy.admin.listen, key.get_secret_value().strip() if key is not None else None)
+    return Admin(asked_at(policy.admin.listen), key.get_secret_value().strip() if key is not None else None)
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -135,14 +132,9 @@ def _admin(arguments: argparse.Namespace) -> Admin:
         except ValidationError as error:
             why = "should be HOST:PORT, for example 127.0.0.1:9000"
             raise BadConfig((Mistake("(command line)", "--admin", repr(arguments.admin), why),)) from error
-        return _place(address, os.environ.get(KEY_VARIABLE))
+        return Admin(asked_at(address), os.environ.get(KEY_VARIABLE))
     admin = admin_of(load_policy(arguments.policy))
     if admin is None:
         why = "HOST:PORT there, or --admin for a process that was started with that"
         raise BadConfig((Mistake(str(arguments.policy), "admin", "missing", why),))
     return admin
-
-
-def _place(address: str, key: str | None) -> Admin:
-    host, port = split_address(address)
-    return Admin(LOOPBACK.get(host, host), port, key)

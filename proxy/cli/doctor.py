@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +25,7 @@ from proxy.cli.headers import header
 from proxy.cli.policy_warnings import policy_warnings
 from proxy.diagnosis.finding import Finding, Health, failed, ok, warning
 from proxy.diagnosis.models import loaded, located
+from proxy.diagnosis.redis import WHAT as REDIS
 from proxy.diagnosis.redis import shared_cache
 from proxy.diagnosis.running import running
 from proxy.diagnosis.search import searched
@@ -36,11 +37,14 @@ from proxy.telemetry.environment import settings_from
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from proxy.policy import Policy
 
-_SIGNS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Health.FAILED: ("failed", "red")}
+_STYLES = {Health.OK: "green", Health.WARNING: "yellow", Health.FAILED: "red"}
+# Characters of a line for what it is about, and seconds that the midrank that runs has to answer.
+_WHAT = 27
+_PATIENCE = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,39 +70,77 @@ def run(arguments: argparse.Namespace) -> int:
         wanted = "--query TEXT and --collection NAME together"
         raise BadConfig((Mistake("(command line)", "--query", "one without the other", wanted),))
     policy = load_policy(arguments.policy)
-    findings = asyncio.run(_findings(policy, arguments))
+    tell = None if arguments.json else _tell
+    findings = asyncio.run(_findings(policy, arguments, tell))
     if arguments.json:
         told = [finding._asdict() for finding in findings]
         print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     else:
-        _print(findings)
+        counts = Counter(finding.health for finding in findings)
+        print("\n" + ", ".join(f"{counts[health]} {health}" for health in Health))
     return int(any(finding.health is Health.FAILED for finding in findings))
 
 
-async def _findings(policy: Policy, arguments: argparse.Namespace) -> list[Finding]:
-    return [finding async for finding in _look(policy, arguments)]
+async def _findings(
+    policy: Policy, arguments: argparse.Namespace, tell: Callable[[Finding], None] | None
+) -> list[Finding]:
+    """Return what is found, and tell it as it is."""
+    findings: list[Finding] = []
+    for what, check in await _checks(policy, arguments):
+        async for finding in _whole(what, check):
+            findings.append(finding)
+            if tell is not None:
+                tell(finding)
+    return findings
 
 
-async def _look(policy: Policy, arguments: argparse.Namespace) -> AsyncIterator[Finding]:
+async def _checks(policy: Policy, arguments: argparse.Namespace) -> list[tuple[str, AsyncIterator[Finding]]]:
+    """Return all there is to look at, by what it is about."""
     headers = [header(written) for written in arguments.header]
     told = await asyncio.to_thread(_asked, policy)
-    content = await asyncio.to_thread(arguments.policy.read_bytes)
     alone = isinstance(told, Finding)
-    about_it = [told] if isinstance(told, Finding) else running(told, hashlib.sha256(content).hexdigest())
-    for finding in (*_policy(policy), *surroundings(policy), located(policy), *about_it):
-        yield finding
-    for checks in (
-        loaded(policy, local=arguments.load or alone, remote=arguments.spend),
-        *(Visit(store, headers).findings(policy) for store in policy.stores),
-        shared_cache(policy),
-        rerank_apis(policy),
-        collectors(os.environ),
-    ):
-        async for finding in checks:
-            yield finding
+    checks = [
+        ("policy", _each(lambda: _policy(policy))),
+        ("surroundings", _each(lambda: surroundings(policy))),
+        ("model files", _each(lambda: [located(policy)])),
+        (
+            "running",
+            _each(lambda: [told] if isinstance(told, Finding) else running(told, _sha256(arguments))),
+        ),
+        ("models", loaded(policy, local=arguments.load or alone, remote=arguments.spend)),
+        *((f"store {store.name}", Visit(store, headers).findings(policy)) for store in policy.stores),
+        (REDIS, shared_cache(policy)),
+        ("rerank APIs", rerank_apis(policy)),
+        ("collectors", collectors(os.environ)),
+    ]
     if arguments.query is not None:
-        for store in policy.stores:
-            yield await searched(store, arguments.collection, arguments.query, headers)
+        checks.append(("search", _searches(policy, arguments, headers)))
+    return checks
+
+
+async def _whole(what: str, check: AsyncIterator[Finding]) -> AsyncIterator[Finding]:
+    """Yield what a check finds, and that it broke off if it did: the others are still of use."""
+    try:
+        async for finding in check:
+            yield finding
+    except Exception as error:  # noqa: BLE001 - of whatever is out there, in answers of any kind
+        yield failed(what, f"not all of it was looked at: {type(error).__name__}", "please report it")
+
+
+async def _each(look: Callable[[], Iterable[Finding]]) -> AsyncIterator[Finding]:
+    for finding in look():
+        yield finding
+
+
+async def _searches(
+    policy: Policy, arguments: argparse.Namespace, headers: list[tuple[str, str]]
+) -> AsyncIterator[Finding]:
+    for store in policy.stores:
+        yield await searched(store, arguments.collection, arguments.query, headers)
+
+
+def _sha256(arguments: argparse.Namespace) -> str:
+    return hashlib.sha256(arguments.policy.read_bytes()).hexdigest()
 
 
 def _policy(policy: Policy) -> Iterator[Finding]:
@@ -122,22 +164,20 @@ def _asked(policy: Policy) -> dict[str, object] | Finding:
             "running", "not asked", "set `admin: {}` in the policy: without it nobody sees how it is"
         )
     try:
-        return admin_port.ask_at(admin, "GET", "/status")
+        return admin_port.ask_at(admin, "GET", "/status", _PATIENCE)
     except admin_port.Unanswered as error:
         return warning("running", str(error), "run this where midrank runs, with its policy")
 
 
-def _print(findings: list[Finding]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for finding in findings:
-        word, style = _SIGNS[finding.health]
-        told = Text(finding.told)
-        if finding.to_do:
-            told.append(f"\n-> {finding.to_do}", style)
-        table.add_row(Text(word, style), escape(finding.what), told)
-    console = Console()
-    console.print(table)
-    counts = {health: sum(one.health is health for one in findings) for health in Health}
-    console.print("\n" + ", ".join(f"{count} {_SIGNS[health][0]}" for health, count in counts.items()))
+def _tell(finding: Finding) -> None:
+    """Print a finding, in columns that are the same for all."""
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=7)
+    row.add_column(width=_WHAT, overflow="fold")
+    row.add_column(overflow="fold")
+    style = _STYLES[finding.health]
+    told = Text(finding.told)
+    if finding.to_do:
+        told.append(f"\n-> {finding.to_do}", style)
+    row.add_row(Text(finding.health, style), Text(finding.what), told)
+    Console().print(row)

@@ -13,10 +13,14 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from proxy.places import VARIABLE, asked_at
 
 if TYPE_CHECKING:
     import argparse
+
+    from proxy.places import Place
 
 # Seconds for one question.
 TIMEOUT = 2.0
@@ -24,25 +28,11 @@ TIMEOUT = 2.0
 PAUSE = 0.1
 # Where a policy that says `admin: {}` listens; a test sees to it that it is the policy's own default.
 DEFAULT_ADMIN = "127.0.0.1:9901"
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
 class Unhealthy(Exception):
     """It does not live, or can't be asked; the message is for the operator."""
-
-
-class Place(NamedTuple):
-    """Where to ask. Who has no admin port is only seen to listen."""
-
-    host: str
-    port: int
-    answers: bool = True
-
-    def __str__(self) -> str:
-        """As in a policy."""
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     give_up = time.monotonic() + arguments.wait
     while True:
         try:
-            place = _place(arguments)
-            print(_ask(place, arguments.path))
+            print(_ask(*_place(arguments), arguments.path))
         except Unhealthy as error:
             if time.monotonic() + PAUSE > give_up:
                 print(f"midrank: {error}", file=sys.stderr)
@@ -75,15 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
 
 
-def _ask(place: Place, path: str) -> str:
+def _ask(place: Place, answers: bool, path: str) -> str:
     """Return what is well."""
     try:
-        with socket.create_connection((place.host, place.port), TIMEOUT) as connection:
-            if not place.answers:
+        with socket.create_connection(place, TIMEOUT) as connection:
+            if not answers:
                 return f"{place} listens; the policy has no admin port to ask"
             request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             connection.sendall(request.encode())
             answer = connection.recv(256)
+    except UnicodeError as error:
+        raise Unhealthy(f"{place}: no name of a host") from error
     except OSError as error:
         raise Unhealthy(f"{place}: {error.strerror or 'no answer in time'}") from error
     found = _STATUS.match(answer)
@@ -94,34 +85,32 @@ def _ask(place: Place, path: str) -> str:
     return f"{place}{path}: 200"
 
 
-def _place(arguments: argparse.Namespace) -> Place:
+def _place(arguments: argparse.Namespace) -> tuple[Place, bool]:
+    """Return where to ask, and whether that answers: who has no admin port is only seen to listen."""
     if arguments.admin is not None:
-        return _read(arguments.admin)
+        return _read(arguments.admin), True
     # No part of the command where --admin says it all.
     import yaml  # noqa: PLC0415
 
     try:
         policy = yaml.safe_load(arguments.policy.read_bytes())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise Unhealthy(f"{arguments.policy}: unreadable") from error
     parts = policy if isinstance(policy, dict) else {}
     admin = parts.get("admin")
-    if isinstance(admin, dict):
-        return _read(admin.get("listen", DEFAULT_ADMIN))
     if admin is not None:
-        return _read(admin)
-    others = [*(parts.get("stores") or ()), parts.get("rerank_api")]
+        return _read(admin.get("listen", DEFAULT_ADMIN) if isinstance(admin, dict) else admin), True
+    stores = parts.get("stores")
+    others = [*(stores if isinstance(stores, list) else ()), parts.get("rerank_api")]
     listens = [one["listen"] for one in others if isinstance(one, dict) and "listen" in one]
     if not listens:
         raise Unhealthy(f"{arguments.policy}: nothing in it listens")
-    return _read(listens[0])._replace(answers=False)
+    return _read(listens[0]), False
 
 
 def _read(address: object) -> Place:
-    """Return a HOST:PORT, with variables filled in; one that listens everywhere is asked at loopback."""
-    written = _VARIABLE.sub(lambda found: os.environ.get(found[1], found[2] or ""), str(address))
-    host, _, port = written.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal():
-        raise Unhealthy(f"{written!r} is no HOST:PORT")
-    return Place(_LOOPBACK.get(host, host), int(port))
+    """Return where to ask, with variables filled in."""
+    try:
+        return asked_at(VARIABLE.sub(lambda found: os.environ.get(found[1], found[2] or ""), str(address)))
+    except ValueError as error:
+        raise Unhealthy(str(error)) from error

@@ -12,6 +12,7 @@ from yarl import URL
 from proxy.diagnosis.finding import failed, ok, warning
 from proxy.diagnosis.reasons import to_do
 from proxy.diagnosis.stores import StoreAway, Visit
+from proxy.places import asked_at
 
 if TYPE_CHECKING:
     from proxy.diagnosis.finding import Finding
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from proxy.policy import Store
 
 _PATIENCE = 30.0
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 
 
 async def searched(store: Store, collection: str, query: str, headers: Headers = ()) -> Finding:
@@ -35,7 +35,7 @@ async def searched(store: Store, collection: str, query: str, headers: Headers =
     request = visit.request(found)
     # Not by what asks stores: that keeps midrank's own headers to itself.
     sent = CIMultiDict([*request.headers.items(), ("x-midrank-query", quote(query))])
-    url = URL(f"http://{_reached(store.listen)}{request.target}", encoded=True)
+    url = URL(f"http://{asked_at(store.listen)}{request.target}", encoded=True)
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session,
@@ -52,9 +52,3 @@ async def searched(store: Store, collection: str, query: str, headers: Headers =
     if outcome in ("reranked", "cached"):
         return ok(what, said)
     return (warning if outcome == "partial" else failed)(what, said, to_do(reason or ""))
-
-
-def _reached(listen: str) -> str:
-    """Return the address of who listens everywhere on this machine."""
-    host, _, port = listen.rpartition(":")
-    return f"{_LOOPBACK.get(host, host)}:{port}"

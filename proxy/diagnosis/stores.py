@@ -195,6 +195,8 @@ class Visit:
             answer = await self._upstream.fetch(request)
         except Unanswerable as error:
             to_do = "see whether it runs, and upstream in the policy, DNS and egress rules"
+            if self.store.upstream.startswith("https:"):
+                to_do += "; and whether it speaks TLS, with a certificate that is trusted here"
             told = f"{self.store.upstream}: {error.detail}"
             raise StoreAway(failed(self._what, told, to_do)) from error
         except (Undecodable, Oversized) as error:
@@ -202,7 +204,11 @@ class Visit:
         if answer.status in (401, 403):
             raise StoreAway(warning(self._what, f"answers {answer.status}", _CREDENTIALS))
         if answer.status != 200:
-            to_do = f"see whether it is a {self.store.kind}, of a version that midrank knows"
+            to_do = (
+                "see the store's own log"
+                if answer.status >= 500
+                else f"see whether it is a {self.store.kind}, of a version that midrank knows"
+            )
             raise StoreAway(failed(self._what, f"answers {answer.status} to {request.target}", to_do))
         return answer
 

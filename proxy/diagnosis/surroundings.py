@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -186,7 +187,22 @@ async def reach(what: str, url: str, to_do: str, *, warns: bool = False) -> Find
     try:
         async with asyncio.timeout(CONNECT):
             _, writer = await asyncio.open_connection(host, port, ssl=tls or None)
-    except (OSError, TimeoutError) as error:
-        return find(what, f"{place}: {error.strerror or type(error).__name__}", to_do)
+    except (OSError, UnicodeError) as error:
+        return find(what, f"{place}: {_why(error)}", to_do)
     writer.transport.abort()
     return ok(what, f"{place} is there")
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    """Say in a few words why nobody was reached; what asyncio says repeats the address."""
+    match error:
+        case ssl.SSLError():
+            return f"no TLS: {error.reason or 'broken off'}"
+        case TimeoutError():
+            return "no answer in time"
+        case UnicodeError():
+            return "no name of a host"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case _:
+            return error.strerror or "no connection"

@@ -199,7 +199,7 @@ class AdminListener(Door):
     async def _metrics(self, request: web.BaseRequest) -> WireResponse:
         scrape = self._operated.scrape
         if scrape is None:
-            return _error(404, "not_found", "nobody collects metrics here: OTEL_SDK_DISABLED is true")
+            return _error(404, "not_found", _NO_METRICS)
         body, content_type = await scrape(request.headers.get(hdrs.ACCEPT, ""))
         return _answered(200, body, content_type)
 
@@ -259,5 +259,7 @@ def _answered(status: int, body: bytes, content_type: str, **headers: str) -> Wi
     return WireResponse(status, CIMultiDictProxy(told), body)
 
 
+# Whether metrics are collected is settled at the start: a reload that adds the port doesn't change it.
+_NO_METRICS = "nobody collects metrics here: OTEL_SDK_DISABLED is true, or there was no `admin` at the start"
 _NO_CACHE = _error(404, "not_found", "no rule of the policy has a cache")
 _NO_PROOF = _error(404, "not_found", "nobody watches: no harm guard, no shadow, no experiment")

@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 # Told by what stands between: RFC 7239 and 9110, the headers that they were made from, meshes and gateways.
-FORWARDED = ("forwarded", "via", "x-forwarded-", "x-real-ip", "x-request-id", "x-envoy-")
+FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-",
+    "x-original-forwarded-for",
+    "x-real-ip",
+    "x-client-ip",
+    "x-request-id",
+    "x-envoy-",
+    "cf-connecting-ip",
+    "true-client-ip",
+)
 BROWSERS = ("origin", "sec-fetch-site")
 # Tools come from here; Istio's sidecar comes from another address of the loopback network.
 PEERS = frozenset(map(ip_address, ("127.0.0.1", "::1")))

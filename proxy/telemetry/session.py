@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Tracer
 
+    from proxy.telemetry.environment import Settings
+
 # Seconds for all that is to be flushed. A collector that is gone keeps the SDK's own shutdown waiting for up
 # to 48 (measured), whatever timeout it is given.
 SHUTDOWN_TIMEOUT = 2.0
@@ -61,10 +63,25 @@ def telemetry_from_environment(
     if not (traces.exporters or metrics.exporters or logs.exporters or prometheus):
         return TelemetrySession(Telemetry(manner=settings.manner))
 
+    try:
+        return _session(settings, prometheus=prometheus)
+    except (ValueError, StopIteration) as error:  # of the variables that the SDK reads by itself
+        told = str(error) or "names a part that is not installed"
+        raise BadConfig((Mistake("(environment)", "OTEL_*", told, "what the SDK takes"),)) from error
+
+
+def _session(settings: Settings, *, prometheus: bool) -> TelemetrySession:
+    """Return what the settings ask for.
+
+    Raises:
+        ValueError: the SDK does not like a variable.
+        StopIteration: a variable names a part of the SDK that is not installed.
+    """
     from proxy import __version__
     from proxy.telemetry import sdk
     from proxy.telemetry.process import watch_process
 
+    traces, metrics, logs = settings.traces, settings.metrics, settings.logs
     closers: list[Callable[[], object]] = []
     tracer: Tracer | None = None
     meter: Meter | None = None

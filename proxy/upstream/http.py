@@ -33,6 +33,8 @@ POOLED_IDLE = 4.0
 CONNECT_TIMEOUT = 5.0
 # What the client library would otherwise add to a request by itself.
 _AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+# What ends without an answer. A name that can't be one is a UnicodeError.
+_FAILURES = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
 # Headers of an answer: as generous as common servers and clients.
 _MAX_HEADER_LINE = 64 * 1024
 
@@ -166,11 +168,11 @@ class HttpUpstream:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not again or isinstance(error, aiohttp.ClientConnectorError):
                 raise unanswerable(error) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _FAILURES as error:
             raise unanswerable(error) from error
         try:
             return await self._request(self._fresh, method, url, headers, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _FAILURES as error:
             raise unanswerable(error) from error
 
     async def _request(
@@ -225,7 +227,7 @@ def unanswerable(error: Exception) -> Unanswerable:
     """Translate a failure of the client library, without its text, which may quote the message."""
     if isinstance(error, TimeoutError):
         return Unanswerable(UPSTREAM_TIMEOUT, "the store did not answer in time")
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, aiohttp.ClientConnectorError | UnicodeError):
         return Unanswerable(UPSTREAM_UNREACHABLE, "no connection to the store")
     if isinstance(error, aiohttp.ClientPayloadError):
         return Unanswerable(UPSTREAM_JUNK, "the store's answer is cut off")

@@ -10,6 +10,7 @@ import pytest
 
 from proxy.cli import main
 from tests.fakes.operated import Admin, Operated
+from tests.fakes.raw_http import RawStore
 from tests.fakes.redis_server import redis_server
 from tests.fakes.served import served
 from tests.fakes.servers import chroma_server, free_address, midrank_server, nobody_listening, qdrant_server
@@ -115,6 +116,37 @@ def test_a_store_of_another_kind_is_told(diagnose):
     assert (code, right["store qdrant"][:2]) == (0, ("warning", "no collections"))
 
 
+def answering(status, body=b""):
+    """A server that answers everything alike."""
+    return served(
+        lambda: RawStore(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+    )
+
+
+def test_an_answer_like_no_other_breaks_one_check_off_and_not_the_others(diagnose, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a..b:1")
+    with answering(b"200 OK", b'{"version": "1", "result": {"collections": 3}}') as odd:
+        code, found = diagnose(in_front_of(odd, "qdrant"))
+
+    assert code == 1
+    assert found["store qdrant"][:2] == ("failed", "not all of it was looked at: TypeError")
+    assert found["variable OTEL_EXPORTER_OTLP_ENDPOINT"][0] == "failed"
+    assert found["OTEL_EXPORTER_OTLP_ENDPOINT"][:2] == ("warning", "a..b:1: no name of a host")
+
+
+def test_what_to_do_about_a_store_depends_on_how_it_fails(diagnose):
+    with answering(b"500 No") as broken, answering(b"404 No") as other:
+        _, own = diagnose(in_front_of(broken, "qdrant"))
+        _, none = diagnose(in_front_of(other, "qdrant"))
+        plain = in_front_of(broken, "qdrant")
+        plain["stores"][0]["upstream"] = broken.url.replace("http:", "https:")
+        _, tls = diagnose(plain)
+
+    assert "own log" in own["store qdrant"][2]
+    assert "whether it is a qdrant" in none["store qdrant"][2]
+    assert "whether it speaks TLS" in tls["store qdrant"][2]
+
+
 def test_a_redis_is_measured_and_its_set_up_looked_at(chroma, diagnose, tmp_path):
     limited = ("--maxmemory", "50mb", "--maxmemory-policy")
     with redis_server(tmp_path, *limited, "allkeys-lru") as redis:
@@ -180,13 +212,19 @@ def test_addresses_behind_a_network_are_tried_and_not_asked(chroma, diagnose, mo
         models = {
             "there": {"kind": "remote", "dialect": "tei", "url": somebody.url},
             "away": {"kind": "remote", "dialect": "tei", "url": nobody.url},
+            "plain": {"kind": "remote", "dialect": "tei", "url": somebody.url.replace("http:", "https:")},
         }
-        rules = [{"rerank": ["there", "away"]}]
+        rules = [{"rerank": ["there", "away", "plain"]}]
         code, found = diagnose(in_front_of(chroma, models=models, rules=rules))
 
     assert code == 1
     assert found["model there"][0] == "ok"
-    assert found["model away"][0] == "failed"
+    where = f"{nobody.host}:{nobody.port}"
+    assert found["model away"][:2] == ("failed", f"{where}: Connection refused")
+    assert found["model plain"][:2] == (
+        "failed",
+        f"{somebody.host}:{somebody.port}: no TLS: WRONG_VERSION_NUMBER",
+    )
     assert found["OTEL_EXPORTER_OTLP_ENDPOINT"][0] == "warning"
 
 

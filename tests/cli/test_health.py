@@ -69,7 +69,21 @@ def test_of_who_has_no_admin_port_it_is_seen_that_he_listens(tmp_path, capsys):
     assert "no admin port to ask" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "[", "stores: []", "admin: nowhere", "admin: 127.0.0.1:${UNSET}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[" * 5000,
+        "x: 2001-99-99",
+        "stores: []",
+        "stores: 3",
+        "admin: nowhere",
+        "admin: 127.0.0.1:${UNSET}",
+        "admin: 127.0.0.1:70000",
+        "admin: a..b:1",
+    ],
+)
 def test_a_policy_that_does_not_tell_is_not_well(tmp_path, capsys, text):
     policy = tmp_path / "policy.yaml"
     policy.write_text(text)

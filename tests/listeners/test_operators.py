@@ -66,7 +66,19 @@ def test_a_browser_may_not_even_from_this_machine_s_own_page(headers):
 
 @pytest.mark.parametrize(
     "name",
-    ["forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Real-IP", "x-request-id", "x-envoy-a"],
+    [
+        "forwarded",
+        "Via",
+        "X-Forwarded-For",
+        "x-forwarded-host",
+        "X-Real-IP",
+        "x-request-id",
+        "x-envoy-a",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "X-Client-IP",
+        "X-Original-Forwarded-For",
+    ],
 )
 def test_a_proxy_beside_midrank_may_not_speak_for_others(name):
     assert refusal("127.0.0.1", {"host": "127.0.0.1", name: "10.0.0.7"}) == "not through a proxy"

@@ -35,6 +35,14 @@ async def fetched(answer, asked=None, *, close=False, **options):
         return await upstream.fetch(asked or request()), store.requests
 
 
+async def test_a_name_that_can_t_be_one_leads_nowhere():
+    async with HttpUpstream("http://a..b:1") as upstream:
+        with pytest.raises(Unanswerable) as nowhere:
+            await upstream.fetch(request())
+
+    assert nowhere.value.fault is UPSTREAM_UNREACHABLE
+
+
 async def test_the_answer_is_whole_and_plain():
     raw = b"HTTP/1.1 201 Made\r\nETag: x\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc"
     answer, _ = await fetched(raw)
