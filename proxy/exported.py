@@ -1,14 +1,18 @@
 """Figures of a process for exporters, who ask from threads of their own.
 
-They are told on the event loop, where they change, in steps between which searches get their turn.
+They are told on the event loop, where they change, in steps between which searches get their turn. It is
+asked once for all that is exported together; one that hangs keeps an exporter for `FIGURES_TIMEOUT`, once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.figures import (
     CACHE_FIGURES,
@@ -36,8 +40,13 @@ if TYPE_CHECKING:
     from proxy.tasks import Tasks
     from proxy.telemetry import Telemetry, Told
 
-# Seconds that an exporter waits.
+    # What tells figures, by the name of their table.
+    Tellers = Mapping[str, Callable[[], Steps]]
+
+# Seconds that an exporter waits for all tables together.
 FIGURES_TIMEOUT = 1.0
+# Seconds within which what is asked for is of one export: it comes metric by metric.
+_ONE_EXPORT = 0.1
 
 _COLLECTION = (names.STORE, names.DB_COLLECTION)
 # The tables of figures by the names under which they are told, and what tells their rows apart.
@@ -59,30 +68,57 @@ _TABLES = {
 }
 
 
-def export_figures(
-    telemetry: Telemetry, figures: Callable[[], Mapping[str, Callable[[], Steps]]], tasks: Tasks
-) -> None:
+def export_figures(telemetry: Telemetry, figures: Callable[[], Tellers], tasks: Tasks) -> None:
     """Have exporters tell the figures that there are at the time; call it on the event loop."""
-    loop = asyncio.get_running_loop()
+    asked = _Asked(figures, tasks)
     for table, (exported, labels) in _TABLES.items():
-        telemetry.watch(exported, labels, partial(_ask, loop, table, figures, tasks))
+        telemetry.watch(exported, labels, partial(asked.told, table))
 
 
-def _ask(
-    loop: asyncio.AbstractEventLoop,
-    table: str,
-    figures: Callable[[], Mapping[str, Callable[[], Steps]]],
-    tasks: Tasks,
-) -> Told:
-    """Wait in the calling thread for what the event loop tells; nothing if that is gone."""
-    answer: Future[Told] = Future()
+class _Question(NamedTuple):
+    """What the event loop was asked at a time, the tables that it has told since, and when it was done."""
 
-    async def tell() -> None:
-        steps = figures().get(table)
-        answer.set_result({} if steps is None else dict([step async for step in in_steps(steps())]))
+    asked: float
+    tables: dict[str, Told]
+    answered: Future[float]
 
-    try:
-        loop.call_soon_threadsafe(lambda: tasks.spawn(tell(), "figures"))
-        return answer.result(FIGURES_TIMEOUT)
-    except (TimeoutError, RuntimeError):
-        return {}
+
+class _Asked:
+    """Asks the event loop for the figures of all tables, from any thread."""
+
+    def __init__(self, figures: Callable[[], Tellers], tasks: Tasks) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._figures = figures
+        self._tasks = tasks
+        self._one_at_a_time = threading.Lock()
+        self._last: _Question | None = None
+
+    def told(self, table: str) -> Told:
+        """Return a table as it is told of late; nothing if the loop is gone, or hangs."""
+        question = self._question()
+        # Who has not told all by then has told some.
+        with suppress(TimeoutError):
+            question.answered.result(max(0.0, question.asked + FIGURES_TIMEOUT - perf_counter()))
+        return question.tables.get(table, {})
+
+    def _question(self) -> _Question:
+        """Return the question that is open, or was a moment ago: they don't pile up at a loop that hangs."""
+        with self._one_at_a_time:
+            last, now = self._last, perf_counter()
+            if last is None or (last.answered.done() and now - last.answered.result() > _ONE_EXPORT):
+                last = self._last = _Question(now, {}, Future())
+                self._ask(last)
+            return last
+
+    def _ask(self, question: _Question) -> None:
+        try:
+            self._loop.call_soon_threadsafe(lambda: self._tasks.spawn(self._tell(question), "figures"))
+        except RuntimeError:  # the loop is closed
+            question.answered.set_result(perf_counter())
+
+    async def _tell(self, question: _Question) -> None:
+        try:
+            for table, steps in self._figures().items():
+                question.tables[table] = dict([step async for step in in_steps(steps())])
+        finally:
+            question.answered.set_result(perf_counter())

@@ -124,6 +124,7 @@ class PolicyWatch:
         self._app = app
         self._file = file
         self._seen = self._in_use = content
+        self._read = app.policy  # the last that could be read: whose files are looked at
         self._taken = taken
         self._look_every = look_every
         self._looking = asyncio.Lock()
@@ -144,9 +145,10 @@ class PolicyWatch:
                 yield_on_timeout=True,
             ):
                 await self.look()
-        except OSError as error:
-            # The folder is not there, or somebody has used up the watches that the kernel has to give.
-            _log.warning("policy is looked at, not watched", extra={"error": error.strerror})
+        except Exception as error:  # noqa: BLE001 (OSError, RuntimeError, a group of these: its own affair)
+            # The folder is not there, or others have used up the watches that the kernel has to give: 128 for
+            # one user id, on a node all containers of that id together.
+            _log.warning("policy is looked at, not watched", extra={"error": type(error).__name__})
         while True:
             await asyncio.sleep(self._look_every)
             await self.look()
@@ -154,7 +156,7 @@ class PolicyWatch:
     async def look(self, *, anyway: bool = False) -> None:
         """Read what has changed, and have it take over behind all else; `anyway`: what hasn't, too."""
         async with self._looking:
-            content = await asyncio.to_thread(self._file.content, self._app.policy)
+            content = await asyncio.to_thread(self._file.content, self._read)
             if content == self._seen and not anyway:
                 return
             self._seen = content
@@ -163,11 +165,11 @@ class PolicyWatch:
             except Exception as error:  # noqa: BLE001 (whatever is in a file, the next one is read)
                 self._reject(error, content.sha256)
                 return
-            self._seen = content
+            self._seen, self._read = content, policy
             same = policy == self._app.policy and content.files == self._in_use.files
             if same and not anyway and not len(self._tasks):
                 self._in_use = content
-                self._app.reloads.note("unchanged", content.sha256)
+                self._app.reloads.follow("unchanged", content.sha256, latest=True)
                 _log.info("policy unchanged", extra={"sha256": content.sha256})
                 return
             self._tasks.spawn(self._take(policy, content), "take policy")
@@ -186,7 +188,7 @@ class PolicyWatch:
             if taken:
                 self._in_use = content
                 reloads = self._app.reloads
-                reloads.note("taken", content.sha256)
+                reloads.follow("taken", content.sha256, latest=content == self._seen)
                 extra = {
                     "generation": reloads.generation,
                     "sha256": content.sha256,
@@ -204,7 +206,7 @@ class PolicyWatch:
             mistakes, unforeseen = (Mistake("(policy)", "(file)", what, "what midrank can follow"),), error
         told = [str(mistake) for mistake in mistakes]
         reloads = self._app.reloads
-        reloads.note("rejected", mistakes="\n".join(told))
+        reloads.reject("\n".join(told))
         extra = {
             "mistakes": told,
             "sha256": sha256,

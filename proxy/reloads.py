@@ -38,13 +38,21 @@ class Reloads:
         self.generation += 1
         self.loaded_at = datetime.now(UTC)
 
-    def note(self, result: Result, sha256: str = "", mistakes: str | None = None) -> None:
-        """Note what came of a file with this content; `mistakes` are what it was rejected for."""
+    def follow(self, result: Literal["taken", "unchanged"], sha256: str, *, latest: bool) -> None:
+        """Note that a file with this content is followed; `latest`: it is the one on disk.
+
+        Otherwise a later one was rejected while this one was loaded, and still is.
+        """
         self.counts[result] += 1
+        self.sha256 = sha256
+        if latest:
+            self.rejected = self.rejected_at = None
+
+    def reject(self, mistakes: str) -> None:
+        """Note what is wrong with the file on disk."""
+        self.counts["rejected"] += 1
         self.rejected = mistakes
-        self.rejected_at = datetime.now(UTC) if mistakes is not None else None
-        if mistakes is None:
-            self.sha256 = sha256
+        self.rejected_at = datetime.now(UTC)
 
     def figures(self) -> Mapping[str, float]:
         """Return what is exported of it, see `figures.POLICY_FIGURES`."""

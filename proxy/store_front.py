@@ -12,6 +12,7 @@ from proxy.listeners.http import HttpListener
 from proxy.listeners.http_connection import HttpLimits
 from proxy.names import CollectionNames
 from proxy.pipeline import Pipeline
+from proxy.places import Place
 from proxy.policy import ChromaStore, QdrantStore
 from proxy.policy_base import split_address
 from proxy.upstream.http import HttpUpstream
@@ -93,10 +94,9 @@ class StoreFront:
 
     def standing(self) -> dict[str, object]:
         """Return how it is, as JSON can hold it: who is connected, and if the store was there of late."""
-        host, port = self.listener.address
         return {
             "kind": self.store.kind,
-            "listens": f"{host}:{port}",
+            "listens": str(Place(*self.listener.address)),
             "upstream": self.store.upstream,
             "connections": self.listener.connections,
             **self._upstream.sight.told(),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import orjson
 from opentelemetry.sdk.trace import TracerProvider
 
-from proxy.logs import LINES_A_SECOND, JsonLines, Limiter
+from proxy.logs import LINES_A_SECOND, MOST_WAITING, Aside, JsonLines, Limiter
 
 
 def line(message="it happened", *, exc_info=None, **fields):
@@ -64,3 +65,37 @@ def test_a_message_that_repeats_is_cut_short_and_the_next_line_says_by_how_much(
     again = record("search fell back", 102.0)
     assert limiter.filter(again)
     assert not hasattr(again, "more_like_this"), "told once"
+
+
+def test_nobody_waits_for_who_reads_the_lines_and_what_was_lost_is_told():
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as read, os.fdopen(writing, "w") as stream:
+        handler = Aside(stream)
+        handler.setFormatter(JsonLines())
+        given = 3 * MOST_WAITING  # far more than the pipe and those that may wait
+        for number in range(given):
+            handler.handle(logging.makeLogRecord({"msg": "it happened", "number": number}))
+        lines = [orjson.loads(read.readline()) for _ in range(MOST_WAITING)]
+        while handler._waiting.qsize():
+            lines.append(orjson.loads(read.readline()))
+        handler.handle(logging.makeLogRecord({"msg": "later"}))
+        handler.close()
+        stream.close()
+        lines += [orjson.loads(line) for line in read]
+
+    *before, later = lines
+    assert [line["number"] for line in before] == list(range(len(before)))
+    assert later["message"] == "later"
+    assert later["lines_lost"] == given - len(before) > 0
+
+
+def test_all_that_was_logged_is_written_at_the_end():
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as read, os.fdopen(writing, "w") as stream:
+        handler = Aside(stream)
+        for number in range(100):
+            handler.handle(logging.makeLogRecord({"msg": str(number)}))
+        handler.close()
+        stream.close()
+
+        assert read.read().split() == [str(number) for number in range(100)]

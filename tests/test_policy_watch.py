@@ -264,6 +264,36 @@ async def test_one_that_takes_long_does_not_keep_a_later_one_from_being_read(vol
     await volume.until(lambda: volume.taken == [1, 2])
 
 
+async def test_a_bad_file_stays_rejected_when_the_one_before_it_is_taken_at_last(volume):
+    volume.app.go_on.clear()
+    await volume.put(volume.config_map.put, {"policy.yaml": written(1)})
+    await volume.until(lambda: len(volume.watch._tasks) == 1)
+    await volume.put(volume.config_map.put, {"policy.yaml": written(-1)})
+    await volume.until(lambda: volume.reloads.rejected is not None)
+    volume.app.go_on.set()
+    await volume.until(lambda: volume.reloads.counts["taken"] == 1)
+    await volume.watch.look()
+
+    assert "budget_ms" in volume.reloads.rejected
+    assert volume.reloads.counts == {"taken": 1, "rejected": 1}
+    await volume.put(volume.config_map.put, {"policy.yaml": written(1)})
+    await volume.until(lambda: volume.reloads.rejected is None)
+
+
+async def test_one_that_names_other_files_is_read_once_however_long_it_takes(volume, tmp_path):
+    probes = tmp_path / "probes.jsonl"
+    probes.write_bytes(b'{"query": "one", "relevant": {"row-0": 1}}')
+    volume.app.go_on.clear()
+    await volume.put(volume.config_map.put, {"policy.yaml": written(1, harm_guard={"probes": str(probes)})})
+    await volume.until(lambda: len(volume.watch._tasks) == 1)
+    for _ in range(3):
+        await volume.watch.look()
+    volume.app.go_on.set()
+    await volume.until(lambda: volume.taken == [1])
+
+    assert volume.reloads.counts == {"taken": 1}
+
+
 async def test_the_policy_in_use_ends_one_that_is_being_loaded(volume):
     volume.app.go_on.clear()
     await volume.put(volume.config_map.put, {"policy.yaml": written(1)})

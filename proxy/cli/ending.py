@@ -7,7 +7,8 @@
 
 Nothing of this waits for a store, a model, Redis or a collector. Threads may hang in a system call, as on a
 file system that is gone, and Python would wait for them for ever; so `LAST_RESORT` seconds after the drain
-the process ends whatever it does.
+the process ends whatever it does. Only an event loop that hangs itself does not see that it is to end: that
+is what a liveness probe is for.
 """
 
 from __future__ import annotations
@@ -42,14 +43,15 @@ class Ending:
         self._wanted = asyncio.Event()
         self._at_once = asyncio.Event()
         self._tasks = Tasks()
+        self._last_resort: threading.Timer | None = None
 
     def ask(self) -> None:
         """Want the end; asked again, at once."""
         if self._wanted.is_set():
             self._at_once.set()
-            _end_within(LAST_RESORT)
+            self._end_within(LAST_RESORT)
         else:
-            _end_within(self._delay + self._patience + LAST_RESORT)
+            self._end_within(self._delay + self._patience + LAST_RESORT)
             self.begin()
 
     def begin(self) -> None:
@@ -78,6 +80,18 @@ class Ending:
         await self._tasks.close()
         _log.info("stopped", extra={"took": round(perf_counter() - begun, 3)})
 
+    def over(self) -> None:
+        """Have nothing of it come later: all has ended, or the process goes on with something else."""
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+
+    def _end_within(self, seconds: float) -> None:
+        """See to it that the process has ended after so many seconds, whatever its threads do."""
+        self.over()
+        self._last_resort = threading.Timer(seconds, _give_up)
+        self._last_resort.daemon = True
+        self._last_resort.start()
+
     async def _first(self, work: asyncio.Task[Any]) -> None:
         """Wait for some work, or until the end is to come at once."""
         asked = self._tasks.spawn(self._at_once.wait(), "asked again")
@@ -85,13 +99,7 @@ class Ending:
         asked.cancel()
 
 
-def _end_within(seconds: float) -> None:
-    """See to it that the process has ended after so many seconds, whatever its threads do."""
-    timer = threading.Timer(seconds, _give_up)
-    timer.daemon = True
-    timer.start()
-
-
 def _give_up() -> None:
     _log.warning("something hangs; the process ends without it")
+    logging.shutdown()
     os._exit(0)

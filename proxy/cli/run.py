@@ -77,10 +77,13 @@ def serve(load: Callable[[], Policy], arguments: argparse.Namespace, seconds: fl
     file = PolicyFile(arguments.policy, load)
     start = file.read()
     session = telemetry_from_environment(prometheus=start[0].admin is not None)
+    ending = Ending(delay=arguments.drain_delay_seconds, patience=arguments.drain_seconds)
+    watched = not arguments.no_watch
     try:
-        uvloop.run(_serve(file, start, session, arguments, seconds))
+        uvloop.run(_serve(file, start, session, ending, watched=watched, seconds=seconds))
     finally:
         session.close()
+        ending.over()
     return 0
 
 
@@ -88,12 +91,13 @@ async def _serve(
     file: PolicyFile,
     start: tuple[Policy, Content],
     session: TelemetrySession,
-    arguments: argparse.Namespace,
+    ending: Ending,
+    *,
+    watched: bool,
     seconds: float | None,
 ) -> None:
     policy, content = start
     loop = asyncio.get_running_loop()
-    ending = Ending(delay=arguments.drain_delay_seconds, patience=arguments.drain_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.ask)
     if seconds is not None:
@@ -108,7 +112,7 @@ async def _serve(
     await app.start()
     try:
         tasks.spawn(_settle(app), "settle")
-        if file.path is not None and not arguments.no_watch:
+        if file.path is not None and watched:
             tasks.spawn(watch.run(), "watch policy")
         await ending.begun()
     finally:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from proxy.listeners.http_server import HttpServer
+from proxy.places import Place
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,7 +44,7 @@ class Door:
             BadConfig: the address can't be bound, or the fast HTTP parser is missing.
         """
         await self._server.start()
-        _log.info("listening", extra={"key": " ".join(self._owner), "at": "{}:{}".format(*self.address)})
+        _log.info("listening", extra={"key": " ".join(self._owner), "at": str(Place(*self.address))})
 
     def succeed(self, former: Self) -> None:
         """Instead of listening, take over the sockets of another: what comes from now on is answered here."""

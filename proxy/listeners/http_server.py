@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import http_parser, web
 
 from proxy.errors import BadConfig, Mistake
 from proxy.listeners.http_connection import Connection, HttpLimits
+from proxy.places import Place
 from proxy.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -139,9 +142,8 @@ class HttpServer:
                 backlog=1024,
             )
         except OSError as error:
-            why = error.strerror or "unusable"
-            place = f"{self._host}:{self._port}"
-            raise BadConfig((Mistake(*self._owner, place, f"a free address; {why}"),)) from error
+            place = str(Place(self._host, self._port))
+            raise BadConfig((Mistake(*self._owner, place, f"a free address; {_why(error)}"),)) from error
         self._tasks.spawn(self._sweep(), f"sweep {self._owner[0]}")
 
     def drain(self) -> None:
@@ -193,3 +195,10 @@ class HttpServer:
             now = loop.time()
             for client in tuple(self._clients):
                 client.check_patience(now)
+
+
+def _why(error: OSError) -> str:
+    """Say why an address can't be bound, in the system's words: the event loop's repeat the address."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return error.strerror or "unusable"
+    return os.strerror(error.errno).lower()

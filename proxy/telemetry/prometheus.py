@@ -27,7 +27,12 @@ class PrometheusText:
         In a thread: figures are asked for on the event loop, and waited for.
         """
         async with self._one_at_a_time:
-            return await asyncio.to_thread(self._text, accept)
+            reading = asyncio.get_running_loop().run_in_executor(None, self._text, accept)
+            try:
+                return await asyncio.shield(reading)
+            finally:
+                # Whoever asked may have gone; the thread reads on, and nobody else may meanwhile.
+                await asyncio.wait([reading])
 
     def _text(self, accept: str) -> tuple[bytes, str]:
         encode, content_type = choose_encoder(accept)

@@ -110,7 +110,7 @@ class Telemetry:
         """Export the figures of a table.
 
         `figures` returns them by the values that `labels` have for whoever tells them; it runs in the
-        exporter's thread, once for all metrics of the table that are exported together.
+        exporter's thread, once for every metric of the table.
         """
         if self._meter is not None:
             watch(self._meter, table, labels, figures)

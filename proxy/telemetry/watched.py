@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import Observation
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 # What some tell about themselves, by what tells them apart.
 Told = Mapping[tuple[str, ...], Mapping[str, float]]
 
-# Seconds within which metrics of one table are of one export.
-_ONE_EXPORT = 0.1
-
 
 def watch(
     meter: Meter,
@@ -31,7 +27,6 @@ def watch(
     figures: Callable[[], Told],
 ) -> None:
     """Have a meter export the figures of a table, see `Telemetry.watch`."""
-    figures = _once_an_export(figures)
     by_name: dict[str, dict[str, Figure]] = {}
     for key, figure in table.items():
         by_name.setdefault(figure.name, {})[key] = figure
@@ -48,16 +43,3 @@ def watch(
         one = next(iter(alike.values()))
         make = meter.create_observable_counter if one.total else meter.create_observable_gauge
         make(name, [observe], unit=one.unit, description=one.description)
-
-
-def _once_an_export(figures: Callable[[], Told]) -> Callable[[], Told]:
-    """Return what asks for figures unless it just has: an export asks for one metric after the other."""
-    kept: list[tuple[float, Told]] = []
-
-    def ask() -> Told:
-        if not kept or perf_counter() - kept[0][0] > _ONE_EXPORT:
-            told = figures()
-            kept[:] = [(perf_counter(), told)]
-        return kept[0][1]
-
-    return ask

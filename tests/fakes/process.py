@@ -17,7 +17,7 @@ from tests.fakes.servers import REPO
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.fakes.servers import Address
@@ -87,20 +87,26 @@ class Running:
 
 @contextmanager
 def midrank(
-    policy: Path, admin: Address, *options: str, deaf: bool = False, **environment: str
+    policy: Path,
+    admin: Address,
+    *options: str,
+    within: Sequence[str] = (),
+    log_to: int | None = None,
+    **environment: str,
 ) -> Iterator[Running]:
     """Run it until the block ends, from when it is ready; its log lies beside the policy's folder.
 
-    With `deaf` nobody reads what it writes.
+    `within` is a command that runs it; `log_to` a descriptor that it writes to instead of that log.
     """
     log = policy.parent.with_suffix(f".{admin.port}.log")
-    command = [sys.executable, "-m", "proxy", "run", "--policy", str(policy), *options]
-    with log.open("ab") if not deaf else _closed_pipe() as stderr:
+    command = [*within, sys.executable, "-m", "proxy", "run", "--policy", str(policy), *options]
+    with log.open("ab") as file:
+        to = file if log_to is None else log_to
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=stderr,
-            stderr=stderr,
+            stdout=to,
+            stderr=to,
             env={**os.environ, "PYTHONPATH": str(REPO), **environment},
         )
     running = Running(process, log, admin)
@@ -110,14 +116,3 @@ def midrank(
     finally:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def _closed_pipe() -> Iterator[int]:
-    """Give the writing end of a pipe that nobody will read."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        yield writing
-    finally:
-        os.close(writing)

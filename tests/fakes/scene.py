@@ -16,6 +16,7 @@ from tests.fakes.process import Running, midrank
 from tests.fakes.servers import Address, child, free_address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -81,12 +82,18 @@ class Scene:
         await asyncio.to_thread(running.wait_for, "policy taken", number + 1)
 
     def midrank(
-        self, *options: str, policy: bytes | None = None, deaf: bool = False, **environment: str
+        self,
+        *options: str,
+        policy: bytes | None = None,
+        within: Sequence[str] = (),
+        log_to: int | None = None,
+        **environment: str,
     ) -> Running:
-        """Run it, warm, until the test ends."""
+        """Run it, warm, until the test ends; see `process.midrank`."""
         self.config_map.put({"policy.yaml": policy or self.policy()})
         path = self.config_map.folder / "policy.yaml"
-        running = self._stack.enter_context(midrank(path, self.admin, *options, deaf=deaf, **environment))
+        ran = midrank(path, self.admin, *options, within=within, log_to=log_to, **environment)
+        running = self._stack.enter_context(ran)
         running.until(lambda: running.answers("/warm"), "warm models")
         return running
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -144,9 +146,41 @@ def silent_store_is_asked(address, running):
     running.until(lambda: len(running.lines("model loading")) == 2, "the model of the new policy")
 
 
-async def test_whoever_reads_its_log_may_go_away(scene):
-    running = await asyncio.to_thread(scene.midrank, deaf=True)
+@pytest.fixture
+def pipe():
+    """The ends of a pipe that takes little."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    yield reading, writing
+    for end in (reading, writing):
+        with suppress(OSError):  # closed by the test
+            os.close(end)
 
+
+async def test_whoever_reads_its_log_may_go_away(scene, pipe):
+    reading, writing = pipe
+    os.close(reading)
+    running = await asyncio.to_thread(scene.midrank, log_to=writing)
+
+    await _searches(scene)
+    running.signal(signal.SIGTERM)
+
+    assert await asyncio.to_thread(running.wait) == 0
+
+
+async def test_whoever_reads_its_log_may_hang(scene, pipe):
+    _, writing = pipe
+    running = await asyncio.to_thread(scene.midrank, "--log-level", "debug", log_to=writing)
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b".")
+    os.set_blocking(writing, True)  # for midrank, too
+
+    for _ in range(5):
+        scene.config_map.put({"policy.yaml": b"no policy"})
+        running.signal(signal.SIGHUP)
+        assert (await asyncio.to_thread(running.ask, "/live"))[0] == 200
     await _searches(scene)
     running.signal(signal.SIGTERM)
 

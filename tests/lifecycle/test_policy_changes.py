@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -69,6 +70,18 @@ def test_a_bad_file_is_told_everywhere_and_changes_nothing(scene):
     scene.config_map.put({"policy.yaml": scene.policy()})
     running.wait_for("policy unchanged")
     assert "midrank_policy_rejected 0.0" in running.text("/metrics")
+
+
+def test_it_follows_where_the_kernel_has_no_watches_left(scene):
+    apart = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace is to be had here")
+    none_left = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"'
+    running = scene.midrank(within=[*apart, "sh", "-c", none_left, "sh"])
+    scene.config_map.put({"policy.yaml": scene.policy(window=20)})
+
+    assert running.wait_for("policy taken")["generation"] == 2
+    assert len(running.lines("policy is looked at, not watched")) == 1
 
 
 def test_sighup_reloads_at_once_even_what_has_not_changed(scene):

@@ -6,11 +6,13 @@ import asyncio
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy import __version__
+from proxy.telemetry.prometheus import PrometheusText
 from tests.fakes.odd_scorers import Crashing, Reversing
 from tests.telemetry.serving import served
 
@@ -128,4 +130,54 @@ async def test_promtool_has_nothing_to_say_about_the_format():
         subprocess.run, ["promtool", "check", "metrics"], input=text, capture_output=True, check=False
     )
     assert checked.returncode in (0, 3), checked.stderr  # 3: it would have named something otherwise
+    named = {line.split()[0] for line in checked.stderr.decode().splitlines()}
+    assert named == {"process_thread_count", "process_unix_file_descriptor_count"}, "see docs/telemetry.md"
     assert b"error while linting" not in checked.stderr
+
+
+async def test_an_event_loop_that_hangs_keeps_nobody_for_longer_than_one_question():
+    read = []
+    async with served(Reversing()) as midrank:
+        scraping = threading.Thread(target=lambda: read.append(asyncio.run(midrank.scrape())))
+        scraping.start()
+        scraping.join(5)  # what an exporter has for all of it; here the loop hangs
+        hung = list(read)
+        await asyncio.to_thread(scraping.join)
+        text, _ = await midrank.scrape()
+
+    assert len(hung) == 1
+    assert b"process_cpu_time" in hung[0][0]
+    assert b"midrank_model_ready" not in hung[0][0]
+    assert b"midrank_model_ready" in text, "it turns again, and is asked again"
+
+
+class Held:
+    """A collector that takes until it is told to go on, and notes whether another one is at it."""
+
+    def __init__(self):
+        self.begun, self.go_on, self.beside = threading.Event(), threading.Event(), []
+
+    def describe(self):
+        return []
+
+    def collect(self):
+        self.beside.append(self.begun.is_set())
+        self.begun.set()
+        self.go_on.wait()
+        self.begun.clear()
+        return []
+
+
+async def test_whoever_scrapes_may_go_away_and_the_next_one_waits_for_his_thread():
+    text, held = PrometheusText(), Held()
+    text._registry.register(held)
+    first = asyncio.create_task(text.scrape(""))
+    await asyncio.to_thread(held.begun.wait)
+    first.cancel()
+    second = asyncio.create_task(text.scrape(""))
+    await asyncio.sleep(0.05)
+    held.go_on.set()
+    await asyncio.wait([first, second])
+
+    assert first.cancelled()
+    assert held.beside == [False, False]

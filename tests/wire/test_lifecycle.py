@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 
@@ -23,8 +24,22 @@ async def test_a_port_in_use_is_a_mistake_in_the_configuration(front):
     second = HttpListener(PassAll(), upstream, host=host, port=port, name="docs")
     with pytest.raises(BadConfig) as caught:
         await second.start()
-    assert f"store docs: listen: {host}:{port} - a free address" in str(caught.value)
+    assert f"store docs: listen: {host}:{port} - a free address; address already in use" in str(caught.value)
     await second.close(0)
+
+
+async def test_an_address_of_ipv6_is_told_as_policies_have_it(caplog):
+    upstream = HttpUpstream("http://127.0.0.1:1")
+    first = HttpListener(PassAll(), upstream, host="::1", port=0, name="docs")
+    with caplog.at_level("INFO"):
+        await first.start()
+    at = f"[::1]:{first.address[1]}"
+    second = HttpListener(PassAll(), upstream, host="::1", port=first.address[1], name="docs")
+    with pytest.raises(BadConfig, match=rf"listen: {re.escape(at)} - a free address"):
+        await second.start()
+    await first.close(0)
+
+    assert [record.at for record in caplog.records if record.message == "listening"] == [at]
 
 
 def test_the_slow_parser_is_refused_at_start():
