@@ -115,9 +115,12 @@ def started(
                 stdout=output,
                 stderr=output,
             )
+            container = Container(process, user, environment, log)
             try:
-                yield Container(process, user, environment, log)
+                yield container
             finally:
+                # Itself: what --kill-child has asked of the kernel ends with the change of user.
+                container.tell(signals.SIGKILL)
                 process.kill()
                 process.wait()
 
