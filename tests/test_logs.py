@@ -84,9 +84,11 @@ def test_nobody_waits_for_who_reads_the_lines_and_what_was_lost_is_told():
         lines += [orjson.loads(line) for line in read]
 
     *before, later = lines
-    assert [line["number"] for line in before] == list(range(len(before)))
+    numbers = [line["number"] for line in before]
+    assert numbers == sorted(set(numbers))
     assert later["message"] == "later"
-    assert later["lines_lost"] == given - len(before) > 0
+    # Room comes and goes while lines are written: each that finds some tells what was lost before it.
+    assert sum(line.get("lines_lost", 0) for line in lines) == given - len(before) > 0
 
 
 def test_all_that_was_logged_is_written_at_the_end():

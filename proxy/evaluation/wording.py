@@ -59,8 +59,9 @@ def excerpt(text: str, most: int) -> str:
     line = " ".join(
         "".join(one if one.isprintable() or one.isspace() else "" for one in text[: 4 * most]).split()
     )
-    if len(line) <= most:
-        return line if len(text) <= 4 * most else f"{line}…"
+    read_whole = len(text) <= 4 * most
+    if len(line) <= (most if read_whole else most - 1):
+        return line if read_whole else f"{line}…"
     cut = line[: most - 1]
     at = cut.rfind(" ")
     return f"{(cut[:at] if at > most / 2 else cut).rstrip()}…"

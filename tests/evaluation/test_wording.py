@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.evaluation.wording import chance, duration, excerpt, interval, percentiles, points, share
@@ -74,6 +74,7 @@ def test_what_does_not_print_or_turns_the_text_around_is_left_out():
     assert excerpt("a\x00b\x1b[31m\u202ec\u200b", 20) == "ab[31mc"
 
 
+@example("00     \U000105bd0", 2)
 @given(st.text(), st.integers(2, 300))
 def test_an_excerpt_is_one_printable_line_of_that_length(text, most):
     line = excerpt(text, most)
