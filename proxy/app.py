@@ -63,7 +63,7 @@ class App:
         self._pulse = Pulse()
         self._leases = Leases()
         self._now = self._generation(policy, files, self._leases.holding())
-        self._operations = Operations(lambda: self._now, self.reloads, self._telemetry, self._pulse)
+        self.operations = Operations(lambda: self._now, self.reloads, self._telemetry, self._pulse)
         self._admin = self._admin_of(policy)
         self._tasks = Tasks()
         # Policies that were in use, and still have requests to finish.
@@ -102,22 +102,6 @@ class App:
     def admin_address(self) -> tuple[str, int] | None:
         """The bound host and port of the admin listener, if the policy has one."""
         return self._admin.address if self._admin else None
-
-    def model_states(self) -> dict[str, str]:
-        """Say of every model in use how it is, see `Breakers.states`."""
-        return self._now.states()
-
-    def model_figures(self) -> dict[str, Mapping[str, float]]:
-        """Say of every model in use what it tells about itself, see `figures.MODEL_FIGURES`."""
-        return self.caches.model_figures()
-
-    async def evidence(self) -> Mapping[str, object]:
-        """Return what is known of what reranking is good for, as JSON can hold it."""
-        return await self._now.proof.evidence()
-
-    def reset(self, store: str, collection: str) -> bool:
-        """Forget what the harm guard knows of a collection; False if that is nothing."""
-        return self._now.proof.reset(store, collection)
 
     def ranker(self, scoring: Scoring) -> Ranker:
         """Return what ranks by a scoring of the policy's, once started: for who has candidates of his own."""
@@ -261,7 +245,7 @@ class App:
         return self._stand_ins.get(name) or build_scorer(name, model)
 
     def _admin_of(self, policy: Policy) -> AdminListener | None:
-        return AdminListener(policy.admin, self._operations) if policy.admin else None
+        return AdminListener(policy.admin, self.operations) if policy.admin else None
 
     def _figures(self) -> Mapping[str, Callable[[], Steps]]:
         """Return what tells figures, by the name of their table."""

@@ -60,7 +60,7 @@ def divide(policy: Policy, limit: int | None) -> Division:
     Raises:
         BadConfig: not even the least fits.
     """
-    wishes = _wishes(policy)
+    wishes = shares_of(policy)
     needed = PROCESS_MB + sum(_loaded_mb(policy, name) for name in policy.used_models)
     total = sum(wishes.values())
     if limit is None or needed + total <= limit:
@@ -88,7 +88,7 @@ def followed(policy: Policy, root: Path = Path("/")) -> Policy:
     """
     limit = limit_of(policy, root)
     shares = divide(policy, limit).shares
-    for name, wish in _wishes(policy).items():
+    for name, wish in shares_of(policy).items():
         if shares[name] < wish:
             cut = {"memory_mb": shares[name], "instead_of": wish, "limit_mb": limit}
             _log.warning("memory is short", extra={"share": name, **cut})
@@ -100,11 +100,6 @@ def followed(policy: Policy, root: Path = Path("/")) -> Policy:
     }
     cache = policy.cache.model_copy(update={"memory_mb": shares.get("cache", policy.cache.memory_mb)})
     return policy.model_copy(update={"memory_limit_mb": limit, "models": models, "cache": cache})
-
-
-def shares_of(policy: Policy) -> Mapping[str, int]:
-    """Return the MB that each cache of a policy may take, by the name of its share."""
-    return _wishes(policy)
 
 
 def limit_figures(policy: Policy) -> Steps:
@@ -128,7 +123,8 @@ def _too_little(limit: int, least: int, *, of_container: bool) -> Mistake:
     return Mistake("(container)", "memory limit", told, f"{enough} MB or more here")
 
 
-def _wishes(policy: Policy) -> dict[str, int]:
+def shares_of(policy: Policy) -> Mapping[str, int]:
+    """Return the MB that each cache of a policy may take, by the name of its share."""
     models = {
         _of_model(name): model.memory_mb
         for name in policy.used_models

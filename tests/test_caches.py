@@ -162,7 +162,7 @@ async def test_figures_of_two_semantic_caches_are_told_as_one():
     app = App(policy(rules=[{"rerank": ["one"], **rule} for rule in rules]), scorers={"one": Reversing()})
     await app.start()
 
-    figures = app.model_figures()["one"]
+    figures = app.caches.model_figures()["one"]
     assert figures["near_threshold"] == 0.93
     assert figures["near_refused_negation"] == 0
     await app.close()

@@ -45,7 +45,7 @@ async def until(condition):
 async def until_told(front, known):
     """Wait until what is known is so."""
     async with asyncio.timeout(10):
-        while not known(await front.app.evidence()):  # noqa: ASYNC110 - as above
+        while not known(await front.app.operations.proof.evidence()):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
 
 
@@ -194,7 +194,7 @@ async def test_a_collection_that_is_harmed_is_left_in_the_store_s_order_until_it
         again = await front.search(HARMED[0]["query"])
         await until(lambda: scorer.asked > before)
         (known,) = (await evidence(front))["harm"]["collections"]
-        assert front.app.reset(known["store"], known["collection"])
+        assert front.app.operations.proof.reset(known["store"], known["collection"])
         back = await front.search("any other words")
 
     assert asked < len(HARMED) - 1

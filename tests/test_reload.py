@@ -147,10 +147,10 @@ async def test_a_model_that_is_still_loading_at_the_start_is_loaded_for_the_next
 
     assert await app.reload(await stage.policy("slow", rule={"blend": 0.1}))
     await app.retired()
-    assert app.model_states() == {"slow": "warming"}
+    assert app.operations.models() == {"slow": "warming"}
     slow.go_on.set()
 
-    await until(lambda: app.model_states() == {"slow": "ready"})
+    await until(lambda: app.operations.models() == {"slow": "ready"})
     assert not slow.closed
 
 
@@ -214,7 +214,7 @@ async def test_a_model_that_cannot_be_loaded_is_not_taken(stage, session):
 
     assert await ids(session, app) == REVERSED
     assert app.reloads.generation == 1
-    assert "broken" not in app.model_states()
+    assert "broken" not in app.operations.models()
 
 
 async def test_one_that_failed_at_the_start_is_tried_again(stage, session):
@@ -229,7 +229,7 @@ async def test_one_that_failed_at_the_start_is_tried_again(stage, session):
     stage.models["m"] = Mended("m")
     policy = await stage.policy("m")
     app = await stage.app(policy)
-    assert app.model_states() == {"m": "failed"}
+    assert app.operations.models() == {"m": "failed"}
     with pytest.raises(BadConfig):
         await app.reload(policy)
 

@@ -98,12 +98,12 @@ async def test_what_the_harm_guard_found_out_is_known_to_the_next_one(stage, ses
     app = await stage.app(await stage.policy("one", harm_guard=guard))
     for number in range(60):
         await ids(session, app, f"question {number}")
-    (before,) = (await app.evidence())["harm"]["collections"]
+    (before,) = (await app.operations.proof.evidence())["harm"]["collections"]
 
     await app.reload(await stage.policy("one", harm_guard={**guard, "min_lift": 0.02}))
     await app.retired()
 
-    harm = (await app.evidence())["harm"]
+    harm = (await app.operations.proof.evidence())["harm"]
     assert harm["min_lift"] == 0.02
     assert harm["collections"][0]["alarm"] == before["alarm"] is not None
     assert await ids(session, app) == STORE_ORDER  # it is still switched off
@@ -119,7 +119,7 @@ async def test_probes_that_were_replaced_are_read_anew(stage, tmp_path):
 
     probes.write_bytes(b"\n".join(map(orjson.dumps, HARMED[:9])))
     await app.reload(policy, {"harm_guard": ((1, 1, 1),)})
-    assert (await app.evidence())["harm"]["probes"] == 7
+    assert (await app.operations.proof.evidence())["harm"]["probes"] == 7
     await app.reload(policy, {"harm_guard": ((2, 2, 2),)})
 
-    assert (await app.evidence())["harm"]["probes"] == 9
+    assert (await app.operations.proof.evidence())["harm"]["probes"] == 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.errors import BadConfig, Mistake
+from proxy.cli.extras import needs
 
 if TYPE_CHECKING:
     import argparse
@@ -17,9 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
-    try:
-        from proxy.demo.run import run_demo  # noqa: PLC0415 - needs the [demo] extra, other commands do not
-    except ModuleNotFoundError as error:
-        fix = 'pip install "midrank[demo]"'
-        raise BadConfig((Mistake("(command line)", "demo", f"no module {error.name}", fix),)) from error
+    with needs("demo", "demo"):
+        from proxy.demo.run import run_demo  # noqa: PLC0415 - other commands do not need that
     return run_demo(keep=arguments.keep)

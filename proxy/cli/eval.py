@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from proxy import __version__
+from proxy.cli.extras import needs
 from proxy.cli.headers import header
 from proxy.cli.progress import bar
 from proxy.errors import BadConfig, Mistake
@@ -142,13 +143,10 @@ def _check_extra() -> None:
     Raises:
         BadConfig: it is not installed.
     """
-    try:
-        import ir_measures  # noqa: F401, PLC0415 - of the [eval] extra, other commands need none of it
+    with needs("eval", "eval"):
+        import ir_measures  # noqa: F401, PLC0415 - other commands need none of it
         import jinja2  # noqa: F401, PLC0415
         import matplotlib as mpl  # noqa: F401, PLC0415
-    except ModuleNotFoundError as error:
-        fix = 'pip install "midrank[eval]"'
-        raise BadConfig((Mistake("(command line)", "eval", f"no module {error.name}", fix),)) from error
 
 
 def _limited(judged: Judged, limit: int | None) -> Judged:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from proxy.cli import admin_port
+from proxy.cli.extras import needs
 from proxy.cli.record import moment
 from proxy.errors import BadConfig, Mistake
 from proxy.evaluation.judged import read
@@ -102,11 +103,8 @@ def _live(admin: str | None) -> dict[str, Mapping[str, object]]:
 
 
 def _html(report: Document) -> str:
-    try:
+    with needs("eval", "--html"):
         return to_html(report)
-    except ModuleNotFoundError as error:
-        fix = 'pip install "midrank[eval]"'
-        raise BadConfig((Mistake("(command line)", "--html", f"no module {error.name}", fix),)) from error
 
 
 def _write(target: str, content: bytes) -> int:

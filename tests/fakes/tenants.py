@@ -167,7 +167,7 @@ class Front:
     @property
     def figures(self):
         """Tell the figures of the model and of the caches around it."""
-        return self._app.model_figures()["default"]
+        return self._app.caches.model_figures()["default"]
 
     @property
     def storage(self):
